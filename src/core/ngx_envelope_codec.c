@@ -1,0 +1,441 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#include "ngx_envelope_codec.h"
+
+
+/*
+ * What a table holds for a byte outside the alphabet is the lowest bit that
+ * no value has, so one test of several values joined finds it.
+ */
+
+#define NGX_ENVELOPE_BASE64_BAD  64
+#define NGX_ENVELOPE_HEX_BAD     16
+
+#define NGX_ENVELOPE_UTF8_HIGH   0x8080808080808080ULL
+
+
+typedef struct {
+    const char    *name;
+    const u_char  *alphabet;  /* 64 characters */
+    const u_char  *values;    /* of all 256 bytes */
+} ngx_envelope_base64_t;
+
+
+static u_char *ngx_envelope_base64_write(u_char *p, ngx_str_t *src,
+    const u_char *alphabet);
+static ngx_int_t ngx_envelope_base64_read(ngx_str_t *dst, ngx_str_t *src,
+    size_t len, const ngx_envelope_base64_t *base,
+    ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_envelope_base64_bad(ngx_str_t *src, size_t i, size_t n,
+    const ngx_envelope_base64_t *base, ngx_envelope_reason_t *reason);
+static size_t ngx_envelope_utf8_sequence(const u_char *p, size_t len);
+
+
+static const u_char  ngx_envelope_base64_values[256] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64, 64, 63,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+    64,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64,
+    64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64
+};
+
+
+static const u_char  ngx_envelope_base64url_values[256] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+    64,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 63,
+    64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64
+};
+
+
+static const u_char  ngx_envelope_hex_values[256] = {
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+     0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 16, 16, 16, 16, 16, 16,
+    16, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16
+};
+
+
+
+static const ngx_envelope_base64_t  ngx_envelope_base64 = {
+    "base64",
+    (const u_char *) "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                     "abcdefghijklmnopqrstuvwxyz0123456789+/",
+    ngx_envelope_base64_values
+};
+
+
+static const ngx_envelope_base64_t  ngx_envelope_base64url = {
+    "base64url",
+    (const u_char *) "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                     "abcdefghijklmnopqrstuvwxyz0123456789-_",
+    ngx_envelope_base64url_values
+};
+
+
+void
+ngx_envelope_base64_encode(ngx_str_t *dst, ngx_str_t *src)
+{
+    u_char  *p;
+
+    p = ngx_envelope_base64_write(dst->data, src,
+                                  ngx_envelope_base64.alphabet);
+
+    while ((p - dst->data) % 4) {
+        *p++ = '=';
+    }
+
+    dst->len = p - dst->data;
+}
+
+
+ngx_int_t
+ngx_envelope_base64_decode(ngx_str_t *dst, ngx_str_t *src,
+    ngx_envelope_reason_t *reason)
+{
+    size_t  len;
+
+    len = src->len;
+
+    if (len % 4) {
+        return ngx_envelope_declined(reason,
+                              "base64: length %uz is not a multiple of 4",
+                              len);
+    }
+
+    /* a third "=" is left where it is: it is outside the alphabet */
+
+    if (len && src->data[len - 1] == '=') {
+        len--;
+
+        if (src->data[len - 1] == '=') {
+            len--;
+        }
+    }
+
+    return ngx_envelope_base64_read(dst, src, len, &ngx_envelope_base64,
+                                    reason);
+}
+
+
+void
+ngx_envelope_base64url_encode(ngx_str_t *dst, ngx_str_t *src)
+{
+    u_char  *p;
+
+    p = ngx_envelope_base64_write(dst->data, src,
+                                  ngx_envelope_base64url.alphabet);
+    dst->len = p - dst->data;
+}
+
+
+ngx_int_t
+ngx_envelope_base64url_decode(ngx_str_t *dst, ngx_str_t *src,
+    ngx_envelope_reason_t *reason)
+{
+    if (src->len % 4 == 1) {
+        return ngx_envelope_declined(reason,
+                              "base64url: no text has a length of %uz",
+                              src->len);
+    }
+
+    return ngx_envelope_base64_read(dst, src, src->len,
+                                    &ngx_envelope_base64url, reason);
+}
+
+
+static u_char *
+ngx_envelope_base64_write(u_char *p, ngx_str_t *src, const u_char *alphabet)
+{
+    u_char      *s, *last;
+    ngx_uint_t   n;
+
+    if (src->len == 0) {
+        return p;
+    }
+
+    s = src->data;
+    last = s + src->len;
+
+    for ( /* void */ ; last - s >= 3; s += 3) {
+        n = (ngx_uint_t) s[0] << 16 | (ngx_uint_t) s[1] << 8 | s[2];
+
+        *p++ = alphabet[n >> 18];
+        *p++ = alphabet[n >> 12 & 0x3f];
+        *p++ = alphabet[n >> 6 & 0x3f];
+        *p++ = alphabet[n & 0x3f];
+    }
+
+    if (last - s == 2) {
+        *p++ = alphabet[s[0] >> 2];
+        *p++ = alphabet[(s[0] & 0x03) << 4 | s[1] >> 4];
+        *p++ = alphabet[(s[1] & 0x0f) << 2];
+
+    } else if (last - s == 1) {
+        *p++ = alphabet[s[0] >> 2];
+        *p++ = alphabet[(s[0] & 0x03) << 4];
+    }
+
+    return p;
+}
+
+
+/* "len" is the length without padding and cannot be 1 modulo 4 unless bad */
+
+static ngx_int_t
+ngx_envelope_base64_read(ngx_str_t *dst, ngx_str_t *src, size_t len,
+    const ngx_envelope_base64_t *base, ngx_envelope_reason_t *reason)
+{
+    u_char        *p, *s;
+    size_t         i, tail;
+    ngx_uint_t     a, b, c, d;
+    const u_char  *values;
+
+    p = dst->data;
+    s = src->data;
+    values = base->values;
+    tail = len % 4;
+
+    for (i = 0; i < len - tail; i += 4) {
+        a = values[s[i]];
+        b = values[s[i + 1]];
+        c = values[s[i + 2]];
+        d = values[s[i + 3]];
+
+        if ((a | b | c | d) & NGX_ENVELOPE_BASE64_BAD) {
+            return ngx_envelope_base64_bad(src, i, 4, base, reason);
+        }
+
+        *p++ = (u_char) (a << 2 | b >> 4);
+        *p++ = (u_char) (b << 4 | c >> 2);
+        *p++ = (u_char) (c << 6 | d);
+    }
+
+    if (tail) {
+        a = values[s[i]];
+        b = values[s[i + 1]];
+        c = (tail == 3) ? values[s[i + 2]] : 0;
+
+        if ((a | b | c) & NGX_ENVELOPE_BASE64_BAD) {
+            return ngx_envelope_base64_bad(src, i, tail, base, reason);
+        }
+
+        if ((tail == 3) ? (c & 0x03) : (b & 0x0f)) {
+            return ngx_envelope_declined(reason,
+                                         "%s: trailing bits are not zero",
+                                         base->name);
+        }
+
+        *p++ = (u_char) (a << 2 | b >> 4);
+
+        if (tail == 3) {
+            *p++ = (u_char) (b << 4 | c >> 2);
+        }
+    }
+
+    dst->len = p - dst->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_base64_bad(ngx_str_t *src, size_t i, size_t n,
+    const ngx_envelope_base64_t *base, ngx_envelope_reason_t *reason)
+{
+    size_t  last;
+
+    last = i + n - 1;
+
+    while (i < last && base->values[src->data[i]] != NGX_ENVELOPE_BASE64_BAD) {
+        i++;
+    }
+
+    return ngx_envelope_declined(reason,
+                             "%s: byte %uz of %uz is outside the alphabet",
+                             base->name, i, src->len);
+}
+
+
+void
+ngx_envelope_hex_encode(ngx_str_t *dst, ngx_str_t *src)
+{
+    u_char               *p;
+    size_t                i;
+    static const u_char   hex[] = "0123456789abcdef";
+
+    p = dst->data;
+
+    for (i = 0; i < src->len; i++) {
+        *p++ = hex[src->data[i] >> 4];
+        *p++ = hex[src->data[i] & 0x0f];
+    }
+
+    dst->len = p - dst->data;
+}
+
+
+ngx_int_t
+ngx_envelope_hex_decode(ngx_str_t *dst, ngx_str_t *src,
+    ngx_envelope_reason_t *reason)
+{
+    u_char      *p, *s;
+    size_t       i;
+    ngx_uint_t   high, low;
+
+    if (src->len % 2) {
+        return ngx_envelope_declined(reason, "hex: length %uz is odd",
+                                     src->len);
+    }
+
+    p = dst->data;
+    s = src->data;
+
+    for (i = 0; i < src->len; i += 2) {
+        high = ngx_envelope_hex_values[s[i]];
+        low = ngx_envelope_hex_values[s[i + 1]];
+
+        if ((high | low) & NGX_ENVELOPE_HEX_BAD) {
+            return ngx_envelope_declined(reason,
+                                "hex: byte %uz of %uz is not a digit",
+                                (high & NGX_ENVELOPE_HEX_BAD) ? i : i + 1,
+                                src->len);
+        }
+
+        *p++ = (u_char) (high << 4 | low);
+    }
+
+    dst->len = p - dst->data;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_envelope_utf8_valid(const u_char *p, size_t len)
+{
+    size_t    n;
+    uint64_t  word;
+
+    while (len) {
+
+        /* most texts are mostly ASCII: eight bytes at a time */
+
+        if (len >= sizeof(uint64_t)) {
+            ngx_memcpy(&word, p, sizeof(uint64_t));
+
+            if ((word & NGX_ENVELOPE_UTF8_HIGH) == 0) {
+                p += sizeof(uint64_t);
+                len -= sizeof(uint64_t);
+                continue;
+            }
+        }
+
+        n = (*p < 0x80) ? 1 : ngx_envelope_utf8_sequence(p, len);
+
+        if (n == 0) {
+            return 0;
+        }
+
+        p += n;
+        len -= n;
+    }
+
+    return 1;
+}
+
+
+/*
+ * The length of the sequence of two to four bytes, 0 if there is none.  Only
+ * the second byte's range depends on the first: RFC 3629, section 4.
+ */
+
+static size_t
+ngx_envelope_utf8_sequence(const u_char *p, size_t len)
+{
+    u_char  from, to;
+    size_t  i, n;
+
+    from = 0x80;
+    to = 0xbf;
+
+    if (p[0] < 0xc2 || p[0] > 0xf4) {
+        return 0;
+    }
+
+    n = (p[0] < 0xe0) ? 2 : (p[0] < 0xf0) ? 3 : 4;
+
+    if (len < n) {
+        return 0;
+    }
+
+    switch (p[0]) {
+
+    case 0xe0:
+        from = 0xa0;
+        break;
+
+    case 0xed:
+        to = 0x9f;
+        break;
+
+    case 0xf0:
+        from = 0x90;
+        break;
+
+    case 0xf4:
+        to = 0x8f;
+        break;
+    }
+
+    if (p[1] < from || p[1] > to) {
+        return 0;
+    }
+
+    for (i = 2; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return n;
+}
