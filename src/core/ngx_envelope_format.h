@@ -1,0 +1,89 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#ifndef _NGX_ENVELOPE_FORMAT_H_INCLUDED_
+#define _NGX_ENVELOPE_FORMAT_H_INCLUDED_
+
+
+#include "ngx_envelope_profile.h"
+
+
+/*
+ * A message format at configuration time: statements are added as they are
+ * read, then linked to the keys of the profile, then checked for the
+ * directions in which the roles in use will run them.
+ */
+
+
+typedef struct ngx_envelope_statement_s  ngx_envelope_statement_t;
+
+
+struct ngx_envelope_format_s {
+    ngx_envelope_message_e   message;
+    ngx_envelope_profile_t  *profile;
+    ngx_pool_t              *pool;
+
+    ngx_array_t              statements;  /* ngx_envelope_statement_t * */
+    ngx_array_t              randoms;     /* ngx_envelope_random_t */
+    ngx_array_t              rings;       /* ngx_envelope_ring_t *: those
+                                             that its statements use */
+    ngx_array_t              values;      /* ngx_str_t: texts with nginx
+                                             variables; whoever runs the
+                                             format evaluates them first */
+    ngx_uint_t               depth;       /* of nodes a scan has to make */
+
+    unsigned                 members:1;   /* it addresses members, so the
+                                             body has to be JSON */
+    unsigned                 body:1;      /* it has a "body" statement */
+    unsigned                 headers:1;   /* it addresses headers */
+};
+
+
+ngx_envelope_format_t *ngx_envelope_format_create(ngx_pool_t *pool,
+    ngx_envelope_profile_t *profile, ngx_envelope_message_e message);
+
+/*
+ * Adds one statement, given as its words ("args" as nginx has split them,
+ * args[0] is the statement's name).  The words are copied where they are
+ * kept.  NGX_DECLINED with a reason that says what to write instead.
+ */
+
+ngx_int_t ngx_envelope_format_add(ngx_envelope_format_t *format,
+    ngx_str_t *args, ngx_uint_t n, ngx_str_t *file, ngx_uint_t line,
+    ngx_envelope_reason_t *reason);
+
+/*
+ * Finds the keys, secrets and randoms that the statements name, once the
+ * whole profile is known.  On failure *statement is the one at fault, when
+ * it is one.
+ */
+
+ngx_int_t ngx_envelope_format_link(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t **statement, ngx_envelope_reason_t *reason);
+
+/*
+ * Whether the linked format can be run in a direction: private keys are
+ * there, values are recovered before they are needed, <body> is final.
+ */
+
+ngx_int_t ngx_envelope_format_check(ngx_envelope_format_t *format,
+    ngx_envelope_direction_e direction, ngx_envelope_statement_t **statement,
+    ngx_envelope_reason_t *reason);
+
+/*
+ * Whether opening it proves who made the message: a signature, a MAC, a
+ * digest over a secret, or AES-GCM under a shared secret.
+ */
+
+ngx_uint_t ngx_envelope_format_authentic(ngx_envelope_format_t *format);
+
+/* for messages: "field /data/pan", and where it stands */
+
+void ngx_envelope_statement_where(const ngx_envelope_statement_t *statement,
+    ngx_str_t *label, ngx_str_t *file, ngx_uint_t *line);
+
+
+#endif /* _NGX_ENVELOPE_FORMAT_H_INCLUDED_ */

@@ -1,0 +1,218 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#include "ngx_envelope_run.h"
+#include "ngx_envelope_secret.h"
+
+
+/* reading and writing the message at hand */
+
+
+ngx_int_t
+ngx_envelope_run_body(ngx_envelope_run_t *run, ngx_str_t *body)
+{
+    u_char     *p;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+
+    if (run->root == NULL) {
+        *body = run->input->body;
+        return NGX_OK;
+    }
+
+    rc = ngx_envelope_json_text(run->pool, run->root, &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (run->head.len + run->tail.len == 0) {
+        *body = text;
+        return NGX_OK;
+    }
+
+    body->len = run->head.len + text.len + run->tail.len;
+    body->data = ngx_envelope_secret_alloc(run->pool, body->len);
+    if (body->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(body->data, run->head.data, run->head.len);
+    p = ngx_cpymem(p, text.data, text.len);
+    ngx_memcpy(p, run->tail.data, run->tail.len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_envelope_run_read(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_str_t *value)
+{
+    ngx_int_t             rc;
+    ngx_str_t             text;
+    ngx_uint_t            n;
+    ngx_envelope_node_t  *node;
+
+    if (address->kind != NGX_ENVELOPE_ADDRESS_MEMBER) {
+        ngx_envelope_run_header(run, address, value, &n);
+
+        if (n == 1) {
+            return NGX_OK;
+        }
+
+        return ngx_envelope_declined(run->reason, n ? "%V stands twice"
+                                                    : "%V is absent",
+                                     &address->text);
+    }
+
+    rc = ngx_envelope_address_find(address, run->root, &node, run->reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (node == NULL) {
+        return ngx_envelope_declined(run->reason, "%V is absent",
+                                     &address->text);
+    }
+
+    rc = ngx_envelope_json_text(run->pool, node, &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (node->type == NGX_ENVELOPE_JSON_STRING) {
+        return ngx_envelope_json_decode(run->pool, &text, value, run->reason);
+    }
+
+    *value = text;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_envelope_run_header(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_str_t *value, ngx_uint_t *n)
+{
+    ngx_str_t  second;
+
+    if (address->kind == NGX_ENVELOPE_ADDRESS_HEADER) {
+        *n = ngx_min(ngx_envelope_headers_get(&run->headers,
+                                              &address->header, value),
+                     2);
+        return;
+    }
+
+    *n = 0;
+
+    if (ngx_envelope_headers_param(&run->headers, &address->header,
+                                   &address->param, 0, value)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    *n = 1;
+
+    if (ngx_envelope_headers_param(&run->headers, &address->header,
+                                   &address->param, 1, &second)
+        == NGX_OK)
+    {
+        *n = 2;
+    }
+}
+
+
+void
+ngx_envelope_run_value(ngx_envelope_run_t *run, ngx_envelope_set_t *set,
+    ngx_str_t *value)
+{
+    *value = set->variable ? run->input->values[set->index] : set->text;
+}
+
+
+ngx_int_t
+ngx_envelope_run_write(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_str_t *text)
+{
+    ngx_int_t  rc;
+    ngx_str_t  string;
+
+    switch (address->kind) {
+
+    case NGX_ENVELOPE_ADDRESS_HEADER:
+        return ngx_envelope_headers_set(&run->headers, &address->header, text,
+                                        run->reason);
+
+    case NGX_ENVELOPE_ADDRESS_PARAM:
+        return ngx_envelope_headers_set_param(&run->headers, &address->header,
+                                              &address->param, text,
+                                              run->reason);
+
+    default: /* NGX_ENVELOPE_ADDRESS_MEMBER */
+        break;
+    }
+
+    rc = ngx_envelope_json_encode(run->pool, text, &string, run->reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_envelope_address_write(address, run->pool, run->root, &string,
+                                      NGX_ENVELOPE_JSON_STRING, run->reason);
+}
+
+
+ngx_int_t
+ngx_envelope_run_remove(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address)
+{
+    switch (address->kind) {
+
+    case NGX_ENVELOPE_ADDRESS_HEADER:
+        return ngx_envelope_headers_remove(&run->headers, &address->header);
+
+    case NGX_ENVELOPE_ADDRESS_PARAM:
+        return ngx_envelope_headers_remove_param(&run->headers,
+                                                 &address->header,
+                                                 &address->param);
+
+    default: /* NGX_ENVELOPE_ADDRESS_MEMBER */
+        return ngx_envelope_address_remove(address, run->root, run->reason);
+    }
+}
+
+
+ngx_int_t
+ngx_envelope_run_join(ngx_envelope_run_t *run, ngx_str_t *text, ngx_uint_t n,
+    ngx_str_t *joined)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   i;
+
+    len = 0;
+
+    for (i = 0; i < n; i++) {
+        len += text[i].len;
+    }
+
+    p = ngx_envelope_secret_alloc(run->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    joined->data = p;
+    joined->len = len;
+
+    for (i = 0; i < n; i++) {
+        if (text[i].len) {
+            p = ngx_cpymem(p, text[i].data, text[i].len);
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,287 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#include "ngx_envelope_run.h"
+
+
+static ngx_int_t ngx_envelope_step_parse(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_words_t *words,
+    ngx_envelope_reason_t *reason);
+static const ngx_envelope_step_def_t *ngx_envelope_step_find(
+    ngx_str_t *name);
+
+
+static const ngx_envelope_step_def_t  *ngx_envelope_step_defs[] = {
+    &ngx_envelope_base64_step,
+    &ngx_envelope_base64url_step,
+    &ngx_envelope_hex_step,
+    &ngx_envelope_prefix_step,
+    &ngx_envelope_rsa_pkcs1_step,
+    &ngx_envelope_rsa_oaep_step,
+    &ngx_envelope_rsa_private_step,
+    NULL
+};
+
+
+ngx_int_t
+ngx_envelope_steps_parse(ngx_envelope_format_t *format,
+    ngx_envelope_steps_t *steps, ngx_envelope_words_t *words, ngx_uint_t text,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_int_t             rc;
+    ngx_str_t            *word;
+    ngx_envelope_step_t  *step;
+
+    if (ngx_array_init(&steps->elts, format->pool, 4,
+                       sizeof(ngx_envelope_step_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    while ((word = ngx_envelope_word(words)) != NULL) {
+
+        if (!ngx_envelope_is(word, "|")) {
+            return ngx_envelope_declined(reason, "unexpected \"%V\", steps "
+                                         "are separated by \"|\"", word);
+        }
+
+        if (steps->elts.nelts == NGX_ENVELOPE_STEPS_MAX) {
+            return ngx_envelope_declined(reason, "more than %d steps",
+                                         NGX_ENVELOPE_STEPS_MAX);
+        }
+
+        step = ngx_array_push(&steps->elts);
+        if (step == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(step, sizeof(ngx_envelope_step_t));
+
+        rc = ngx_envelope_step_parse(format, step, words, reason);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (step->def == &ngx_envelope_rsa_pkcs1_step) {
+            steps->pkcs1 = 1;
+        }
+
+        if (step->def->makes != NGX_ENVELOPE_MAKES_SAME) {
+            text = (step->def->makes == NGX_ENVELOPE_MAKES_TEXT);
+        }
+    }
+
+    if (!text) {
+        return ngx_envelope_declined(reason, "the last step makes bytes that "
+                                     "no text can hold, add \"| base64\" or "
+                                     "\"| hex\"");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_step_parse(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_words_t *words,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_int_t   rc;
+    ngx_str_t  *word;
+
+    word = ngx_envelope_word(words);
+
+    if (word == NULL || ngx_envelope_is(word, "|")) {
+        return ngx_envelope_declined(reason, "a step is missing after \"|\"");
+    }
+
+    step->def = ngx_envelope_step_find(word);
+
+    if (step->def == NULL) {
+        return ngx_envelope_declined(reason, "unknown step \"%V\", there "
+                                     "are: base64, base64url, hex, prefix, "
+                                     "rsa-pkcs1, rsa-oaep, rsa-private, "
+                                     "aes-128-ecb .. aes-256-gcm", word);
+    }
+
+    if (step->def == &ngx_envelope_aes_step) {
+        rc = ngx_envelope_cipher_init(&step->cipher, format->pool, word,
+                                      reason);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ngx_envelope_copy(format->pool, &step->name, word) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return step->def->parse ? step->def->parse(format, step, words, reason)
+                            : NGX_OK;
+}
+
+
+static const ngx_envelope_step_def_t *
+ngx_envelope_step_find(ngx_str_t *name)
+{
+    ngx_uint_t                       i;
+    const ngx_envelope_step_def_t  **def;
+
+    for (def = ngx_envelope_step_defs; *def; def++) {
+
+        if ((*def)->name.len == name->len
+            && ngx_strncmp((*def)->name.data, name->data, name->len) == 0)
+        {
+            return *def;
+        }
+    }
+
+    /* the rest of the name says which AES it is */
+
+    i = ngx_envelope_aes_step.name.len;
+
+    if (name->len > i
+        && ngx_strncmp(name->data, ngx_envelope_aes_step.name.data, i) == 0)
+    {
+        return &ngx_envelope_aes_step;
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_envelope_steps_link(ngx_envelope_format_t *format,
+    ngx_envelope_steps_t *steps, ngx_envelope_reason_t *reason)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = 0; i < steps->elts.nelts; i++) {
+
+        if (step[i].def->link == NULL) {
+            continue;
+        }
+
+        rc = step[i].def->link(format, &step[i], reason);
+
+        if (rc != NGX_OK) {
+            ngx_envelope_reason_prepend(reason, "%V: ", &step[i].name);
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_envelope_steps_check(ngx_envelope_format_t *format,
+    ngx_envelope_steps_t *steps, ngx_envelope_check_t *check,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = 0; i < steps->elts.nelts; i++) {
+
+        if (step[i].def->check == NULL) {
+            continue;
+        }
+
+        rc = step[i].def->check(format, &step[i], check, reason);
+
+        if (rc != NGX_OK) {
+            ngx_envelope_reason_prepend(reason, "%V: ", &step[i].name);
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* AES-GCM under a shared secret proves that its holder made the message */
+
+ngx_uint_t
+ngx_envelope_steps_authentic(ngx_envelope_steps_t *steps)
+{
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = 0; i < steps->elts.nelts; i++) {
+
+        if (step[i].def == &ngx_envelope_aes_step
+            && step[i].cipher.mode == NGX_ENVELOPE_CIPHER_GCM
+            && step[i].key.kind == NGX_ENVELOPE_REF_RING)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_envelope_steps_seal(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
+    ngx_str_t *text)
+{
+    ngx_int_t             rc;
+    ngx_str_t             in;
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = 0; i < steps->elts.nelts; i++) {
+        in = *text;
+
+        rc = step[i].def->seal(run, &step[i], &in, text);
+
+        if (rc != NGX_OK) {
+            ngx_envelope_reason_prepend(run->reason, "%V: ", &step[i].name);
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_envelope_steps_open(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
+    ngx_str_t *text)
+{
+    ngx_int_t             rc;
+    ngx_str_t             in;
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = steps->elts.nelts; i-- > 0; /* void */ ) {
+        in = *text;
+
+        rc = step[i].def->open(run, &step[i], &in, text);
+
+        if (rc != NGX_OK) {
+            ngx_envelope_reason_prepend(run->reason, "%V: ", &step[i].name);
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}

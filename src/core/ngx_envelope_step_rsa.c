@@ -1,0 +1,202 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#include "ngx_envelope_run.h"
+
+
+/* the steps rsa-pkcs1, rsa-oaep and rsa-private */
+
+
+static ngx_int_t ngx_envelope_rsa_step_parse(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_words_t *words,
+    ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_envelope_rsa_step_link(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_envelope_rsa_step_check(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_check_t *check,
+    ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_envelope_rsa_step_seal(ngx_envelope_run_t *run,
+    ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out);
+static ngx_int_t ngx_envelope_rsa_step_open(ngx_envelope_run_t *run,
+    ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out);
+static ngx_int_t ngx_envelope_rsa_step_keys(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_uint_t all, ngx_uint_t need_private,
+    ngx_envelope_reason_t *reason);
+
+
+const ngx_envelope_step_def_t  ngx_envelope_rsa_pkcs1_step = {
+    ngx_string("rsa-pkcs1"),
+    NGX_ENVELOPE_MAKES_BYTES,
+    NGX_ENVELOPE_RSA_PKCS1,
+    ngx_envelope_rsa_step_parse,
+    ngx_envelope_rsa_step_link,
+    ngx_envelope_rsa_step_check,
+    ngx_envelope_rsa_step_seal,
+    ngx_envelope_rsa_step_open
+};
+
+
+const ngx_envelope_step_def_t  ngx_envelope_rsa_oaep_step = {
+    ngx_string("rsa-oaep"),
+    NGX_ENVELOPE_MAKES_BYTES,
+    NGX_ENVELOPE_RSA_OAEP,
+    ngx_envelope_rsa_step_parse,
+    ngx_envelope_rsa_step_link,
+    ngx_envelope_rsa_step_check,
+    ngx_envelope_rsa_step_seal,
+    ngx_envelope_rsa_step_open
+};
+
+
+const ngx_envelope_step_def_t  ngx_envelope_rsa_private_step = {
+    ngx_string("rsa-private"),
+    NGX_ENVELOPE_MAKES_BYTES,
+    NGX_ENVELOPE_RSA_PRIVATE,
+    ngx_envelope_rsa_step_parse,
+    ngx_envelope_rsa_step_link,
+    ngx_envelope_rsa_step_check,
+    ngx_envelope_rsa_step_seal,
+    ngx_envelope_rsa_step_open
+};
+
+
+static ngx_int_t
+ngx_envelope_rsa_step_parse(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_words_t *words,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_int_t   rc;
+    ngx_str_t   hash, mgf1, label, key;
+
+    ngx_str_null(&hash);
+    ngx_str_null(&mgf1);
+    ngx_str_null(&label);
+    ngx_str_null(&key);
+
+    step->rsa.padding = step->def->padding;
+
+    for ( ;; ) {
+
+        if (ngx_envelope_word_param(words, "key", &key)) {
+            continue;
+        }
+
+        if (step->rsa.padding == NGX_ENVELOPE_RSA_OAEP
+            && (ngx_envelope_word_param(words, "hash", &hash)
+                || ngx_envelope_word_param(words, "mgf1", &mgf1)
+                || ngx_envelope_word_param(words, "label", &label)))
+        {
+            continue;
+        }
+
+        break;
+    }
+
+    if (key.len == 0) {
+        return ngx_envelope_declined(reason, "%V needs key=NAME",
+                                     &step->name);
+    }
+
+    if (ngx_envelope_copy(format->pool, &step->key.text, &key) != NGX_OK
+        || ngx_envelope_copy(format->pool, &step->rsa.label, &label)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (step->rsa.padding != NGX_ENVELOPE_RSA_OAEP) {
+        return NGX_OK;
+    }
+
+    rc = ngx_envelope_rsa_init(&step->rsa, format->pool, &hash, &mgf1,
+                               reason);
+    if (rc != NGX_OK) {
+        ngx_envelope_reason_prepend(reason, "%V: ", &step->name);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_envelope_rsa_step_link(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_reason_t *reason)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_envelope_ref_link(format, &step->key, 0, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_envelope_rsa_step_keys(format, step, 1, 0, reason);
+}
+
+
+static ngx_int_t
+ngx_envelope_rsa_step_check(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_envelope_check_t *check,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_uint_t  seal, need_private;
+
+    seal = (check->direction == NGX_ENVELOPE_SEAL);
+    need_private = (seal == (step->rsa.padding == NGX_ENVELOPE_RSA_PRIVATE));
+
+    return ngx_envelope_rsa_step_keys(format, step, !seal, need_private,
+                                      reason);
+}
+
+
+/* the first key seals, any of them may have to open */
+
+static ngx_int_t
+ngx_envelope_rsa_step_keys(ngx_envelope_format_t *format,
+    ngx_envelope_step_t *step, ngx_uint_t all, ngx_uint_t need_private,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_int_t              rc;
+    ngx_uint_t             i, n;
+    ngx_envelope_key_t    *keys;
+    ngx_envelope_ring_t  **rings;
+
+    rings = format->rings.elts;
+    keys = rings[step->key.index]->keys.elts;
+    n = all ? rings[step->key.index]->keys.nelts : 1;
+
+    for (i = 0; i < n; i++) {
+
+        rc = ngx_envelope_rsa_check(&step->rsa, &keys[i], need_private,
+                                    reason);
+        if (rc != NGX_OK) {
+            ngx_envelope_reason_prepend(reason, "key \"%V\": ",
+                                        &step->key.text);
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_rsa_step_seal(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
+    ngx_str_t *in, ngx_str_t *out)
+{
+    return ngx_envelope_rsa_seal(&step->rsa,
+                                 ngx_envelope_run_key(run, &step->key),
+                                 run->pool, in, out, run->reason);
+}
+
+
+static ngx_int_t
+ngx_envelope_rsa_step_open(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
+    ngx_str_t *in, ngx_str_t *out)
+{
+    return ngx_envelope_rsa_open(&step->rsa,
+                                 ngx_envelope_run_key(run, &step->key),
+                                 run->pool, in, out, run->reason);
+}

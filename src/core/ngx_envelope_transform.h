@@ -1,0 +1,90 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#ifndef _NGX_ENVELOPE_TRANSFORM_H_INCLUDED_
+#define _NGX_ENVELOPE_TRANSFORM_H_INCLUDED_
+
+
+#include "ngx_envelope_format.h"
+#include "ngx_envelope_headers.h"
+
+
+/*
+ * Sealing and opening as pure functions: what they need comes in, what they
+ * made goes out, in memory of the pool they are given.  They touch nothing
+ * else, so they may run on any thread that owns the pool.
+ */
+
+
+/*
+ * What is neither in the message nor in the profile.  (The random bytes of
+ * paddings and salts are OpenSSL's own.)
+ */
+
+typedef struct {
+    /* fills the buffer; NGX_OK or NGX_ERROR */
+    ngx_int_t                     (*random)(void *data, u_char *buf,
+                                            size_t len);
+    void                           *data;
+} ngx_envelope_env_t;
+
+
+typedef struct {
+    ngx_envelope_format_t          *format;
+    ngx_envelope_direction_e        direction;
+    ngx_str_t                       body;      /* empty: there is none */
+    ngx_envelope_header_t          *headers;
+    ngx_uint_t                      nheaders;
+    ngx_str_t                      *values;    /* of format->values */
+    const ngx_envelope_env_t       *env;
+} ngx_envelope_input_t;
+
+
+typedef enum {
+    NGX_ENVELOPE_SEALED = 0,
+    NGX_ENVELOPE_OPENED,
+    NGX_ENVELOPE_PASSED,          /* "when" does not hold: leave as it is */
+    NGX_ENVELOPE_REJECTED
+} ngx_envelope_outcome_e;
+
+
+/* what kind of refusal it is; it decides the status a stranger sees */
+
+typedef enum {
+    NGX_ENVELOPE_FAULT_NONE = 0,
+    NGX_ENVELOPE_FAULT_SHAPE,     /* the outer message is not of the format */
+    NGX_ENVELOPE_FAULT_SECRET,    /* anything from the first decoded byte on */
+    NGX_ENVELOPE_FAULT_INTERNAL   /* out of memory, a library failed */
+} ngx_envelope_fault_e;
+
+
+typedef struct {
+    ngx_envelope_outcome_e          outcome;
+    ngx_envelope_fault_e            fault;
+
+    ngx_str_t                       body;      /* may point into the input */
+    ngx_array_t                     headers;   /* ngx_envelope_header_t to
+                                                  write, or to remove where
+                                                  value.data is NULL */
+    ngx_str_t                       kid;       /* the key id used, if any */
+
+    const ngx_envelope_statement_t *statement; /* at fault; or NULL */
+    ngx_envelope_reason_t           reason;
+
+    unsigned                        body_set:1; /* else it is as it was */
+} ngx_envelope_output_t;
+
+
+/*
+ * Always fills *output; whatever is not SEALED, OPENED or PASSED is REJECTED
+ * and has no body.
+ */
+
+void ngx_envelope_transform(ngx_pool_t *pool,
+    const ngx_envelope_input_t *input, ngx_envelope_output_t *output);
+
+
+#endif /* _NGX_ENVELOPE_TRANSFORM_H_INCLUDED_ */
