@@ -1,0 +1,174 @@
+# make                      build/ngx_http_envelope_module.so for Debian's nginx
+# make NGINX_SRC=/path      the same against another nginx source tree
+# make nginx NGINX_SRC=/path   a whole nginx: with the module as a shared
+#                           object (build/nginx/dynamic) and linked in
+#                           (build/nginx/static)
+# make unit                 build and run the unit tests of the core
+# make test                 everything, as t/run does it
+# make clean
+#
+# CC=clang, BUILD=dir (several builds side by side), SANITIZE=1 (address and
+# undefined behaviour sanitizers in the module), FLAGS="..." (more options for
+# nginx's configure).
+
+SHELL := /bin/bash
+
+NGINX_SRC ?= /usr/share/nginx/src
+BUILD ?= build
+SANITIZE ?=
+FLAGS ?=
+AR ?= ar
+
+override BUILD := $(abspath $(BUILD))
+override NGINX_SRC := $(abspath $(NGINX_SRC))
+HERE := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+
+NAME := ngx_http_envelope_module
+SRCS := $(sort $(wildcard src/core/*.c src/http/*.c))
+HDRS := $(sort $(wildcard src/core/*.h src/http/*.h))
+
+# nginx compiles with -W -Wall -Werror itself; here it is written out, so that
+# it does not hang on nginx's choice.
+WARN := -Wall -Wextra -Wpointer-arith -Wno-unused-parameter -Werror
+
+SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+             -fno-omit-frame-pointer
+
+CC_OPT := -O2 -g -fstack-protector-strong $(WARN)
+LD_OPT := -Wl,-z,relro -Wl,-z,now
+
+ifneq ($(SANITIZE),)
+# no fortify: it hides what the sanitizer wants to see
+CC_OPT := -O1 -g $(WARN) $(SAN_FLAGS)
+LD_OPT := $(SAN_FLAGS)
+else
+CC_OPT += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+# An nginx tree that is not Debian's brings no list of flags.
+OWN_FLAGS := --with-compat --with-debug --with-threads --with-pcre-jit \
+             --with-http_ssl_module --with-http_v2_module \
+             --with-http_realip_module --with-http_auth_request_module \
+             --with-http_addition_module --with-http_sub_module \
+             --with-http_gunzip_module --with-http_gzip_static_module \
+             --with-http_slice_module --with-http_dav_module \
+             --with-http_stub_status_module
+
+# $(call configure,DIRECTORY,OPTIONS): copy the tree, since configure writes
+# into it, and configure the copy.  auto/configure is where nginx's own
+# repository keeps what a release ships as configure.
+define configure
+	@test -d $(NGINX_SRC)/auto || { \
+	    echo "$(NGINX_SRC) is no nginx source tree" \
+	         "(Debian's comes with the package nginx-dev)" >&2; exit 1; }
+	rm -rf $(1)
+	mkdir -p $(1)
+	tar -C $(NGINX_SRC) --exclude=./objs --exclude=./.git -cf - . \
+	    | tar -C $(1) -xf -
+	set -eu; cd $(1); \
+	NGX_CONF_FLAGS=( $(OWN_FLAGS) ); \
+	if [ -f conf_flags ]; then . ./conf_flags; fi; \
+	script=./configure; [ -f $$script ] || script=auto/configure; \
+	bash $$script "$${NGX_CONF_FLAGS[@]}" --with-cc='$(CC)' \
+	    --with-cc-opt='$(CC_OPT)' --with-ld-opt='$(LD_OPT)' \
+	    $(2) $(FLAGS) > configure.log 2>&1 \
+	    || { tail -n 20 configure.log >&2; exit 1; }
+endef
+
+.PHONY: module nginx unit unit-objects unit-programs test clean FORCE
+.DELETE_ON_ERROR:
+
+module: $(BUILD)/$(NAME).so
+
+# Whatever decides how the tree is configured is kept in a file that changes
+# only when it does: another compiler or a new source file configures anew.
+SETTINGS := $(NGINX_SRC) $(CC) $(CC_OPT) $(LD_OPT) $(FLAGS)
+
+$(BUILD)/settings: TEXT = $(SETTINGS) $(SRCS)
+$(BUILD)/unit/settings: TEXT = $(SETTINGS) $(UNIT_SAN)
+
+$(BUILD)/settings $(BUILD)/unit/settings: FORCE
+	@mkdir -p $(@D)
+	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' > $@
+
+$(BUILD)/nginx-src/configure.log: config $(BUILD)/settings
+	$(call configure,$(BUILD)/nginx-src,--add-dynamic-module=$(HERE))
+
+$(BUILD)/$(NAME).so: $(BUILD)/nginx-src/configure.log $(SRCS) $(HDRS)
+	$(MAKE) -C $(BUILD)/nginx-src -f objs/Makefile modules
+	cp $(BUILD)/nginx-src/objs/$(NAME).so $@
+
+nginx: $(BUILD)/nginx/dynamic/objs/nginx $(BUILD)/nginx/static/objs/nginx
+
+$(BUILD)/nginx/dynamic/configure.log: config $(BUILD)/settings
+	$(call configure,$(BUILD)/nginx/dynamic,--add-dynamic-module=$(HERE))
+
+$(BUILD)/nginx/static/configure.log: config $(BUILD)/settings
+	$(call configure,$(BUILD)/nginx/static,--add-module=$(HERE))
+
+$(BUILD)/nginx/%/objs/nginx: $(BUILD)/nginx/%/configure.log $(SRCS) $(HDRS)
+	$(MAKE) -C $(BUILD)/nginx/$* -f objs/Makefile
+	@touch $@
+
+# The core alone, against nginx's headers and t/unit/shim.c.  src/http and
+# nginx's own http headers are left out of the path on purpose: the core must
+# not know them.  t/unit/NAME.c is one test program; shim*.c and util_*.c
+# there are linked into all of them.
+
+UNIT := $(BUILD)/unit
+UNIT_SAN ?= $(SAN_FLAGS)
+
+CORE_SRC ?= $(sort $(wildcard src/core/*.c))
+CORE_OBJ := $(CORE_SRC:src/core/%.c=$(UNIT)/core/%.o)
+HELP_SRC := $(sort $(wildcard t/unit/shim*.c t/unit/util_*.c))
+HELP_OBJ := $(HELP_SRC:t/unit/%.c=$(UNIT)/help/%.o)
+TEST_SRC := $(filter-out $(HELP_SRC),$(sort $(wildcard t/unit/*.c)))
+TESTS ?= $(TEST_SRC:t/unit/%.c=%)
+TEST_BIN := $(TESTS:%=$(UNIT)/bin/%)
+
+# A tree of its own, without the module: new files do not configure it anew.
+UNIT_NGX := $(UNIT)/nginx
+UNIT_INC := -Isrc/core -It/unit \
+            -isystem $(UNIT_NGX)/src/core -isystem $(UNIT_NGX)/src/event \
+            -isystem $(UNIT_NGX)/src/event/modules \
+            -isystem $(UNIT_NGX)/src/os/unix -isystem $(UNIT_NGX)/objs
+UNIT_CFLAGS := -g -O1 $(WARN) -Wno-format-zero-length $(UNIT_SAN) \
+               $(UNIT_INC) -MMD -MP
+UNIT_LIBS := -lyajl -lcrypto -lz
+
+# configure.log stands for objs/ngx_auto_config.h, which differs by compiler
+UNIT_DEPS := $(UNIT_NGX)/configure.log
+
+$(UNIT_NGX)/configure.log: $(UNIT)/settings
+	$(call configure,$(UNIT_NGX))
+
+$(UNIT)/core/%.o: src/core/%.c $(UNIT_DEPS)
+	@mkdir -p $(@D); rm -f $@
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(UNIT)/help/%.o: t/unit/%.c $(UNIT_DEPS)
+	@mkdir -p $(@D); rm -f $@
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(UNIT)/libcore.a: $(CORE_OBJ) $(HELP_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(UNIT)/bin/%: t/unit/%.c $(UNIT)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MF $@.d -o $@ $< $(UNIT)/libcore.a $(UNIT_LIBS)
+
+unit-objects: $(CORE_OBJ) $(HELP_OBJ)
+
+unit-programs: $(TEST_BIN)
+
+unit: unit-programs
+	t/unit/run --no-build $(TESTS)
+
+-include $(CORE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d)
+
+test:
+	t/run
+
+clean:
+	rm -rf $(BUILD) t/servroot

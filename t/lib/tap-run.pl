@@ -1,0 +1,50 @@
+# Runs unit test programs and suites one after the other, sums them up and
+# fails when any failed or none ran.  t/run calls it; prove would do, but for
+# the closing line.
+
+use strict;
+use warnings;
+
+use TAP::Harness ();
+use TAP::Parser::Aggregator ();
+
+my $verbose = @ARGV && $ARGV[0] eq '-v' ? shift : '';
+
+die "no tests\n" if !@ARGV;
+
+my $harness = TAP::Harness->new({
+    verbosity => $verbose ? 1 : 0,
+    color     => -t STDOUT ? 1 : 0,
+
+    # a program runs as it is; a suite by perl, which is the default
+    exec      => sub { $_[1] =~ /\.t\z/ ? undef : [$_[1]] },
+});
+
+my $result = TAP::Parser::Aggregator->new;
+
+# A suite that bails out ends it all, but what ran so far is still told.
+
+$result->start;
+my $ended = eval { $harness->aggregate_tests($result, @ARGV); 1 };
+my $bailed = $@;
+$result->stop;
+$harness->summary($result);
+print STDERR $bailed if !$ended;
+
+# A file that died, or ran other tests than it had planned, failed even where
+# each single assertion passed.
+
+my $failed = $ended ? 0 : 1;
+
+for my $parser ($result->parsers) {
+    my @tests = $parser->failed;
+
+    $failed += @tests ? @tests : $parser->has_problems ? 1 : 0;
+}
+
+my $passed = $result->passed - $result->skipped;
+
+printf "%d skipped\n", scalar $result->skipped if $result->skipped;
+printf "%d passed, %d failed\n", $passed, $failed;
+
+exit($failed || !$passed ? 1 : 0);
