@@ -1,0 +1,325 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#include "ngx_http_envelope_body.h"
+#include "ngx_envelope_json.h"
+#include "ngx_envelope_secret.h"
+
+
+static ngx_int_t ngx_http_envelope_body_read(ngx_http_request_t *r,
+    ngx_buf_t *b, u_char *dst);
+static ngx_int_t ngx_http_envelope_body_member(ngx_http_request_t *r,
+    ngx_pool_t *pool, ngx_envelope_node_t *root, ngx_str_t *name,
+    ngx_str_t *value);
+
+
+ngx_int_t
+ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
+    ngx_str_t *body)
+{
+    off_t         size;
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *in;
+
+    ngx_str_null(body);
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    in = r->request_body->bufs;
+
+    if (in->next == NULL && ngx_buf_in_memory(in->buf)) {
+        body->data = in->buf->pos;
+        body->len = in->buf->last - in->buf->pos;
+        return NGX_OK;
+    }
+
+    size = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    if (size == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_envelope_secret_alloc(pool, (size_t) size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+    body->len = (size_t) size;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+
+        } else if (b->in_file) {
+
+            if (ngx_http_envelope_body_read(r, b, p) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            p += b->file_last - b->file_pos;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_body_read(ngx_http_request_t *r, ngx_buf_t *b, u_char *dst)
+{
+    off_t    pos;
+    ssize_t  n;
+
+    /* nginx closes the file of a body once an upstream has it */
+
+    if (b->file->fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "the file of the request body is closed");
+        return NGX_ERROR;
+    }
+
+    for (pos = b->file_pos; pos < b->file_last; pos += n) {
+
+        n = ngx_read_file(b->file, dst, (size_t) (b->file_last - pos), pos);
+
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (n == 0) {
+            ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                          ngx_read_file_n " has read only %O of %O bytes "
+                          "from \"%s\"",
+                          pos - b->file_pos, b->file_last - b->file_pos,
+                          b->file->name.data);
+            return NGX_ERROR;
+        }
+
+        dst += n;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_envelope_body_replace(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl;
+    ngx_http_request_body_t  *rb;
+
+    rb = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    if (rb == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (r->request_body) {
+        *rb = *r->request_body;
+    }
+
+    if (body == NULL) {
+        r->request_body = rb;
+        return NGX_OK;
+    }
+
+    /* the old temporary file is closed with the pool, nobody sends it now */
+
+    rb->temp_file = NULL;
+    rb->bufs = NULL;
+    rb->buf = NULL;
+    rb->busy = NULL;
+    rb->free = NULL;
+    rb->rest = 0;
+    rb->received = body->len;
+    rb->last_saved = 1;
+
+    if (body->len) {
+        b = ngx_calloc_buf(r->pool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl = ngx_alloc_chain_link(r->pool);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        /* a retry of the upstream module starts again from b->start */
+
+        b->start = body->data;
+        b->pos = body->data;
+        b->last = body->data + body->len;
+        b->end = b->last;
+        b->memory = 1;
+        b->last_buf = 1;
+
+        cl->buf = b;
+        cl->next = NULL;
+
+        rb->bufs = cl;
+    }
+
+    r->request_body = rb;
+    r->request_body_no_buffering = 0;
+
+    r->headers_in.content_length_n = body->len;
+    r->headers_in.chunked = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_envelope_body_members(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_pool_t *pool, ngx_str_t *body)
+{
+    ngx_int_t                       rc;
+    ngx_str_t                      *names;
+    ngx_uint_t                      i;
+    ngx_envelope_node_t            *root;
+    ngx_envelope_reason_t           reason;
+    ngx_http_envelope_main_conf_t  *emcf;
+
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_envelope_module);
+
+    if (emcf->members.nelts == 0 || body->len == 0) {
+        return NGX_OK;
+    }
+
+    rc = ngx_envelope_json_scan(pool, body, 1, &root, &reason);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc != NGX_OK || root->type != NGX_ENVELOPE_JSON_OBJECT) {
+        return NGX_OK;
+    }
+
+    ctx->members = ngx_pcalloc(r->pool,
+                               emcf->members.nelts * sizeof(ngx_str_t));
+    if (ctx->members == NULL) {
+        return NGX_ERROR;
+    }
+
+    names = emcf->members.elts;
+
+    for (i = 0; i < emcf->members.nelts; i++) {
+        if (ngx_http_envelope_body_member(r, pool, root, &names[i],
+                                          &ctx->members[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* names of variables have no case, so neither has the member's here */
+
+static ngx_int_t
+ngx_http_envelope_body_member(ngx_http_request_t *r, ngx_pool_t *pool,
+    ngx_envelope_node_t *root, ngx_str_t *name, ngx_str_t *value)
+{
+    u_char                 *p;
+    ngx_int_t               rc;
+    ngx_str_t               text;
+    ngx_envelope_node_t    *node, *found;
+    ngx_envelope_reason_t   reason;
+
+    found = NULL;
+
+    for (node = root->child; node; node = node->next) {
+
+        if (node->name.len != name->len
+            || ngx_strncasecmp(node->name.data, name->data, name->len) != 0)
+        {
+            continue;
+        }
+
+        if (found) {
+            return NGX_OK;
+        }
+
+        found = node;
+    }
+
+    if (found == NULL) {
+        return NGX_OK;
+    }
+
+    text = found->text;
+
+    if (found->type == NGX_ENVELOPE_JSON_STRING) {
+        rc = ngx_envelope_json_decode(pool, &found->text, &text, &reason);
+
+        if (rc != NGX_OK) {
+            return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+        }
+    }
+
+    p = ngx_envelope_secret_alloc(r->pool, text.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, text.data, text.len);
+
+    value->data = p;
+    value->len = text.len;
+
+    return NGX_OK;
+}
+
+
+ngx_chain_t *
+ngx_http_envelope_body_chain(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    if (body->len) {
+        b->start = body->data;
+        b->pos = body->data;
+        b->last = body->data + body->len;
+        b->end = b->last;
+        b->memory = 1;
+
+    } else if (r != r->main) {
+        b->sync = 1;
+    }
+
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    return cl;
+}

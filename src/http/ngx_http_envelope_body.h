@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ENVELOPE_BODY_H_INCLUDED_
+#define _NGX_HTTP_ENVELOPE_BODY_H_INCLUDED_
+
+
+#include "ngx_http_envelope_request.h"
+
+
+/*
+ * The request body, wherever nginx has put it (buffers, a temporary file or
+ * both), as one string.  A body in a single buffer is used in place, else it
+ * is copied into secret memory of the pool.  Empty when there is none.
+ * Returns NGX_ERROR, and has logged why, when it cannot be read.
+ */
+
+ngx_int_t ngx_http_envelope_body_gather(ngx_http_request_t *r,
+    ngx_pool_t *pool, ngx_str_t *body);
+
+/*
+ * Gives the request a body structure of its own; one shared with the parent
+ * request is left as it is.  With "body" not NULL these bytes, which must
+ * outlive the request, become the body (an empty one: none), and its length
+ * is set; header fields are the caller's to edit.
+ */
+
+ngx_int_t ngx_http_envelope_body_replace(ngx_http_request_t *r,
+    ngx_str_t *body);
+
+/*
+ * Fills ctx->members from the plain body.  A body that is no JSON object, a
+ * member that is absent or ambiguous only leave variables without a value.
+ */
+
+ngx_int_t ngx_http_envelope_body_members(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_pool_t *pool, ngx_str_t *body);
+
+/*
+ * The bytes as the whole of a response body, with the marks of its end.
+ * NULL when out of memory.
+ */
+
+ngx_chain_t *ngx_http_envelope_body_chain(ngx_http_request_t *r,
+    ngx_str_t *body);
+
+
+#endif /* _NGX_HTTP_ENVELOPE_BODY_H_INCLUDED_ */

@@ -1,0 +1,56 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ENVELOPE_HEADERS_H_INCLUDED_
+#define _NGX_HTTP_ENVELOPE_HEADERS_H_INCLUDED_
+
+
+#include "ngx_http_envelope_request.h"
+
+
+/*
+ * Header fields between nginx's lists and the core's arrays.  The arrays are
+ * made in the pool given; names and values point into the request.  An edit
+ * writes a field, or removes all of its name where value.data is NULL.
+ */
+
+ngx_int_t ngx_http_envelope_headers_in(ngx_http_request_t *r,
+    ngx_pool_t *pool, ngx_envelope_header_t **headers, ngx_uint_t *n);
+ngx_int_t ngx_http_envelope_headers_out(ngx_http_request_t *r,
+    ngx_pool_t *pool, ngx_envelope_header_t **headers, ngx_uint_t *n);
+
+/*
+ * Adds an edit to an array of them; an earlier one of that name gives way.
+ * "value" is NULL to remove.
+ */
+
+ngx_int_t ngx_http_envelope_headers_edit(ngx_array_t *edits, char *name,
+    ngx_str_t *value);
+
+ngx_envelope_header_t *ngx_http_envelope_headers_find(ngx_array_t *edits,
+    ngx_str_t *name);
+
+/*
+ * Applies edits to the request.  The list of header fields, which a
+ * subrequest shares with its parent, is made anew, and nginx's pointers to
+ * known fields follow; an Accept-Encoding that is removed is not sent on any
+ * more, but nginx's own filters still know what the client accepts.
+ */
+
+ngx_int_t ngx_http_envelope_headers_in_apply(ngx_http_request_t *r,
+    ngx_array_t *edits);
+
+/* the same for the response, whose list is the request's own */
+
+ngx_int_t ngx_http_envelope_headers_out_apply(ngx_http_request_t *r,
+    ngx_array_t *edits);
+
+/* takes off what is said of other bytes than those that will be sent */
+
+void ngx_http_envelope_headers_out_clean(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_ENVELOPE_HEADERS_H_INCLUDED_ */

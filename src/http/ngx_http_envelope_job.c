@@ -1,0 +1,216 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#include "ngx_http_envelope_job.h"
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_ENVELOPE_JOB_POOL_SIZE  4096
+
+
+static ngx_int_t ngx_http_envelope_job_values(ngx_http_request_t *r,
+    ngx_http_envelope_job_t *job, ngx_array_t *values);
+static void ngx_http_envelope_job_run(ngx_http_envelope_job_t *job);
+static void ngx_http_envelope_job_cleanup(void *data);
+static ngx_int_t ngx_http_envelope_job_random(void *data, u_char *buf,
+    size_t len);
+static ngx_msec_t ngx_http_envelope_job_clock(void);
+
+
+static const ngx_envelope_env_t  ngx_http_envelope_job_env = {
+    ngx_http_envelope_job_random,
+    NULL
+};
+
+
+/* what the error log says nginx was doing, by direction */
+
+static char  *ngx_http_envelope_job_actions[] = {
+    "sealing a message",
+    "opening a message"
+};
+
+
+ngx_http_envelope_job_t *
+ngx_http_envelope_job_create(ngx_http_request_t *r,
+    ngx_http_envelope_profile_t *profile, ngx_envelope_message_e message,
+    ngx_envelope_direction_e direction)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_envelope_job_t  *job;
+
+    job = ngx_pcalloc(r->pool, sizeof(ngx_http_envelope_job_t));
+    if (job == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    /* the connection's log speaks of the request, which no thread may read */
+
+    job->pool = ngx_create_pool(NGX_HTTP_ENVELOPE_JOB_POOL_SIZE,
+                                ngx_cycle->log);
+    if (job->pool == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_envelope_job_cleanup;
+    cln->data = job->pool;
+
+    job->request = r;
+    job->input.format = profile->profile->formats[message];
+    job->input.direction = direction;
+    job->input.env = &ngx_http_envelope_job_env;
+
+    if (ngx_http_envelope_job_values(r, job, profile->values[message])
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return job;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_job_values(ngx_http_request_t *r,
+    ngx_http_envelope_job_t *job, ngx_array_t *values)
+{
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
+
+    if (values == NULL || values->nelts == 0) {
+        return NGX_OK;
+    }
+
+    value = ngx_palloc(job->pool, values->nelts * sizeof(ngx_str_t));
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+
+    cv = values->elts;
+
+    for (i = 0; i < values->nelts; i++) {
+        if (ngx_http_complex_value(r, &cv[i], &value[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    job->input.values = value;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_envelope_job_start(ngx_http_request_t *r,
+    ngx_http_envelope_job_t *job, ngx_http_envelope_job_pt handler)
+{
+    char  *action;
+
+    job->handler = handler;
+
+    action = r->connection->log->action;
+    r->connection->log->action =
+                          ngx_http_envelope_job_actions[job->input.direction];
+
+    ngx_http_envelope_job_run(job);
+
+    r->connection->log->action = action;
+
+    handler(r, job);
+}
+
+
+/* of the job alone, so that it may be called on a thread */
+
+static void
+ngx_http_envelope_job_run(ngx_http_envelope_job_t *job)
+{
+    ngx_msec_t  start;
+
+    start = ngx_http_envelope_job_clock();
+
+    ngx_envelope_transform(job->pool, &job->input, &job->output);
+
+    job->spent = ngx_http_envelope_job_clock() - start;
+
+    /* else nginx's TLS would report the leftovers as its own */
+
+    ERR_clear_error();
+}
+
+
+void
+ngx_http_envelope_job_note(ngx_http_envelope_ctx_t *ctx,
+    ngx_http_envelope_job_t *job)
+{
+    ctx->result = job->output.outcome + 1;
+
+    if (job->output.kid.len) {
+        ctx->kid = job->output.kid;
+    }
+
+    if (job->input.direction == NGX_ENVELOPE_SEAL) {
+        ctx->seal_time = job->spent;
+        ctx->seal_timed = 1;
+
+    } else {
+        ctx->open_time = job->spent;
+        ctx->open_timed = 1;
+    }
+}
+
+
+static void
+ngx_http_envelope_job_cleanup(void *data)
+{
+    ngx_pool_t  *pool = data;
+
+    ngx_destroy_pool(pool);
+}
+
+
+static ngx_int_t
+ngx_http_envelope_job_random(void *data, u_char *buf, size_t len)
+{
+    if (len > NGX_MAX_INT32_VALUE || RAND_bytes(buf, (int) len) != 1) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* nginx's cached time stands still while an event is handled */
+
+static ngx_msec_t
+ngx_http_envelope_job_clock(void)
+{
+#if (NGX_HAVE_CLOCK_MONOTONIC)
+
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (ngx_msec_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+#else
+
+    struct timeval  tv;
+
+    ngx_gettimeofday(&tv);
+
+    return (ngx_msec_t) tv.tv_sec * 1000 + tv.tv_usec / 1000;
+
+#endif
+}

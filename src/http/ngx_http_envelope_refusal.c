@@ -1,0 +1,245 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#include "ngx_http_envelope_response.h"
+#include "ngx_http_envelope_problem.h"
+
+
+static ngx_uint_t ngx_http_envelope_error_page(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
+static void ngx_http_envelope_response_abort(ngx_http_request_t *r);
+static void ngx_http_envelope_abort_handler(ngx_event_t *ev);
+static void ngx_http_envelope_abort_cleanup(void *data);
+
+
+void
+ngx_http_envelope_response_refuse(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_envelope_fault_e fault,
+    const ngx_envelope_statement_t *statement, ngx_envelope_reason_t *reason)
+{
+    ngx_http_envelope_refuse(r, ctx, NGX_HTTP_ENVELOPE_RESPONSE_SIDE, fault,
+                             statement, reason);
+
+    ctx->response_state = NGX_HTTP_ENVELOPE_REFUSED;
+
+    if (ctx->collected_max && !ctx->inflated) {
+        ngx_pfree(r->pool, ctx->collected.data);
+    }
+
+    ngx_str_null(&ctx->collected);
+    ctx->collected_max = 0;
+
+    /* else the message's end, which is swallowed too, is the time to answer */
+
+    if (r->upstream && r->upstream->cleanup) {
+        ngx_http_envelope_response_abort(r);
+    }
+}
+
+
+/*
+ * Answers a refused response, as the last that is sent: the caller finalizes
+ * the request with what this returns.
+ *
+ * A status is returned where "error_page" waits for it.  All of nginx's own
+ * handlers pass a status from a filter on to ngx_http_finalize_request(); one
+ * that is not known here may not, and gets the problem instead.
+ */
+
+ngx_int_t
+ngx_http_envelope_response_answer(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    r->buffered &= ~NGX_HTTP_ENVELOPE_BUFFERED;
+
+    if (ctx->verify_only) {
+        r->header_only = 1;
+    }
+
+    ngx_http_clean_header(r);
+
+    r->headers_out.status = ctx->problem_status;
+
+    if (ngx_http_envelope_error_page(r, ctx)) {
+        ctx->response_state = NGX_HTTP_ENVELOPE_PASS;
+        return ctx->problem_status;
+    }
+
+    ctx->response_state = NGX_HTTP_ENVELOPE_DONE;
+    ctx->problem_sent = 1;
+
+    r->err_status = ctx->problem_status;
+
+    ngx_http_envelope_problem_headers(r, ctx);
+
+    /* from the top, so that "add_header .. always" sees the status */
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_envelope_response_body(r, &ctx->problem_body);
+}
+
+
+static ngx_uint_t
+ngx_http_envelope_error_page(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *page;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (r->error_page || clcf->error_pages == NULL || r->uri_changes == 0) {
+        return 0;
+    }
+
+    if (!ctx->upstream && r->content_handler
+        && !ngx_http_envelope_upstream_active(r))
+    {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) ctx->problem_status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * The upstream cannot be closed here, deep inside its own reading: that is
+ * done as soon as the event is through.
+ */
+
+static void
+ngx_http_envelope_response_abort(ngx_http_request_t *r)
+{
+    ngx_event_t         *ev;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_event_t));
+    if (cln == NULL) {
+        return;
+    }
+
+    ev = cln->data;
+    ngx_memzero(ev, sizeof(ngx_event_t));
+
+    ev->handler = ngx_http_envelope_abort_handler;
+    ev->data = r;
+    ev->log = r->connection->log;
+
+    cln->handler = ngx_http_envelope_abort_cleanup;
+
+    ngx_post_event(ev, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_envelope_abort_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_upstream_t      *u;
+    ngx_http_envelope_ctx_t  *ctx;
+
+    r = ev->data;
+    c = r->connection;
+    u = r->upstream;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+
+    if (ctx == NULL
+        || ctx->response_state != NGX_HTTP_ENVELOPE_REFUSED
+        || u == NULL
+        || u->cleanup == NULL
+        || r->aio
+        || r->main->blocked)
+    {
+        /* it has been answered, or is when the upstream has come to its end */
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "envelope: the upstream is closed: \"%V\"", &r->uri);
+
+    /* as ngx_http_upstream_create() does with an old one */
+
+    r->main->count++;
+    (*u->cleanup)(r);
+
+    ngx_http_finalize_request(r, ngx_http_envelope_response_answer(r, ctx));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_envelope_abort_cleanup(void *data)
+{
+    ngx_event_t  *ev = data;
+
+    if (ev->posted) {
+        ngx_delete_posted_event(ev);
+    }
+}
+
+
+/*
+ * In front of the upstream's own: this is where one learns that the response
+ * will not be whole.  What follows from nginx is a flush, or nothing at all
+ * when the upstream module has found the body malformed.
+ */
+
+void
+ngx_http_envelope_finalize_upstream(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_envelope_reason_t     reason;
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+
+    if (ctx == NULL || ctx->finalize_upstream == NULL) {
+        return;
+    }
+
+    r->upstream->finalize_request = ctx->finalize_upstream;
+    ctx->finalize_upstream(r, rc);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ctx->truncated = 1;
+        return;
+    }
+
+    if (rc != NGX_ERROR
+        || ctx->response_state != NGX_HTTP_ENVELOPE_COLLECT
+        || r != r->main
+        || r->connection->error)
+    {
+        return;
+    }
+
+    (void) ngx_envelope_declined(&reason, "its body is malformed");
+
+    ngx_http_envelope_refuse(r, ctx, NGX_HTTP_ENVELOPE_RESPONSE_SIDE,
+                             NGX_ENVELOPE_FAULT_SHAPE, NULL, &reason);
+
+    (void) ngx_http_envelope_response_answer(r, ctx);
+}

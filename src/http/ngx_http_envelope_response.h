@@ -1,0 +1,63 @@
+
+/*
+ * Copyright (C) The ngx_http_envelope_module authors
+ */
+
+
+#ifndef _NGX_HTTP_ENVELOPE_RESPONSE_H_INCLUDED_
+#define _NGX_HTTP_ENVELOPE_RESPONSE_H_INCLUDED_
+
+
+#include "ngx_http_envelope_request.h"
+
+
+/*
+ * The response side, in three files: the filters, which collect a body and
+ * send what came of it; the transformation; and the answer that stands in
+ * for a message that was refused.  What returns ngx_int_t returns to nginx
+ * as a body filter does.
+ */
+
+
+/* the body is all there */
+
+ngx_int_t ngx_http_envelope_response_transform(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
+
+/* what came of it is there */
+
+ngx_int_t ngx_http_envelope_response_release(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
+
+/* NGX_OK: gzip; NGX_DECLINED: none; NGX_ERROR: one that is not known here */
+
+ngx_int_t ngx_http_envelope_response_coding(ngx_http_request_t *r);
+
+/* sends the header that was held back, and the body; or a body alone */
+
+ngx_int_t ngx_http_envelope_response_send(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_str_t *body);
+ngx_int_t ngx_http_envelope_response_body(ngx_http_request_t *r,
+    ngx_str_t *body);
+
+/* refuses the message: from here on all of it is swallowed */
+
+void ngx_http_envelope_response_refuse(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_envelope_fault_e fault,
+    const ngx_envelope_statement_t *statement, ngx_envelope_reason_t *reason);
+
+/* answers a refused one, once nobody sends anything else */
+
+ngx_int_t ngx_http_envelope_response_answer(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
+
+/* takes the place of the upstream's own while a body is collected */
+
+void ngx_http_envelope_finalize_upstream(ngx_http_request_t *r, ngx_int_t rc);
+
+/* whether an upstream answers now; r->upstream stays set after a redirect */
+
+ngx_uint_t ngx_http_envelope_upstream_active(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_ENVELOPE_RESPONSE_H_INCLUDED_ */
