@@ -5,6 +5,7 @@
 
 
 #include "ngx_envelope_address.h"
+#include "ngx_envelope_codec.h"
 
 
 static ngx_int_t ngx_envelope_address_parse_header(
@@ -17,8 +18,8 @@ static ngx_int_t ngx_envelope_address_unescape(ngx_str_t *token, u_char *from,
 static ngx_int_t ngx_envelope_address_step(ngx_envelope_address_t *address,
     ngx_uint_t i, ngx_envelope_node_t *node, ngx_envelope_node_t **next,
     ngx_envelope_reason_t *reason);
-static ngx_envelope_node_t *ngx_envelope_address_element(
-    ngx_envelope_node_t *array, ngx_str_t *token);
+static ngx_int_t ngx_envelope_address_element(ngx_envelope_node_t *array,
+    ngx_str_t *token, ngx_envelope_node_t **next);
 static ngx_int_t ngx_envelope_address_walk(ngx_envelope_address_t *address,
     ngx_uint_t i, ngx_envelope_node_t *node, ngx_array_t *nodes,
     ngx_uint_t *absent, ngx_envelope_reason_t *reason);
@@ -50,6 +51,10 @@ ngx_envelope_address_parse(ngx_envelope_address_t *address, ngx_pool_t *pool,
     }
 
     address->kind = NGX_ENVELOPE_ADDRESS_MEMBER;
+
+    if (!ngx_envelope_utf8_valid(text->data, text->len)) {
+        return ngx_envelope_declined(reason, "an address is not UTF-8");
+    }
 
     if (text->data[0] == '/') {
         return ngx_envelope_address_parse_pointer(address, pool, reason);
@@ -253,6 +258,19 @@ ngx_envelope_address_find(ngx_envelope_address_t *address,
     ngx_envelope_node_t *root, ngx_envelope_node_t **node,
     ngx_envelope_reason_t *reason)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_envelope_address_look(address, root, node, reason);
+
+    return (rc == NGX_DONE) ? NGX_DECLINED : rc;
+}
+
+
+ngx_int_t
+ngx_envelope_address_look(ngx_envelope_address_t *address,
+    ngx_envelope_node_t *root, ngx_envelope_node_t **node,
+    ngx_envelope_reason_t *reason)
+{
     ngx_int_t   rc;
     ngx_uint_t  i;
 
@@ -270,7 +288,10 @@ ngx_envelope_address_find(ngx_envelope_address_t *address,
 }
 
 
-/* from a container to what one token names in it, NULL when it is absent */
+/*
+ * From a container to what one token names in it, NULL when it is absent.
+ * NGX_DECLINED: it stands there twice; NGX_DONE: it cannot stand there.
+ */
 
 static ngx_int_t
 ngx_envelope_address_step(ngx_envelope_address_t *address, ngx_uint_t i,
@@ -294,27 +315,40 @@ ngx_envelope_address_step(ngx_envelope_address_t *address, ngx_uint_t i,
         return NGX_OK;
 
     case NGX_ENVELOPE_JSON_ARRAY:
-        *next = ngx_envelope_address_element(node, token);
-        return NGX_OK;
+
+        if (ngx_envelope_address_element(node, token, next) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        break;
 
     case NGX_ENVELOPE_JSON_NULL:
         return NGX_OK;
 
     default:
-
-        if (i == 0) {
-            return ngx_envelope_declined(reason, "the message is not a JSON "
-                                         "object");
-        }
-
-        return ngx_envelope_declined(reason, "\"%V\" of %V is not in an "
-                                     "object", token, &address->text);
+        break;
     }
+
+    if (i == 0) {
+        ngx_envelope_declined(reason, "the message is not a JSON object");
+
+    } else {
+        ngx_envelope_declined(reason, "\"%V\" of %V is not in an object",
+                              token, &address->text);
+    }
+
+    return NGX_DONE;
 }
 
 
-static ngx_envelope_node_t *
-ngx_envelope_address_element(ngx_envelope_node_t *array, ngx_str_t *token)
+/*
+ * A name where there is an array is refused, not absent: what it names may
+ * stand in each of the elements.
+ */
+
+static ngx_int_t
+ngx_envelope_address_element(ngx_envelope_node_t *array, ngx_str_t *token,
+    ngx_envelope_node_t **next)
 {
     ngx_int_t             n;
     ngx_envelope_node_t  *node;
@@ -322,19 +356,21 @@ ngx_envelope_address_element(ngx_envelope_node_t *array, ngx_str_t *token)
     /* no leading zeros, RFC 6901 section 4 */
 
     if (token->len > 1 && token->data[0] == '0') {
-        return NULL;
+        return NGX_DECLINED;
     }
 
     n = ngx_atoi(token->data, token->len);
     if (n == NGX_ERROR) {
-        return NULL;
+        return NGX_DECLINED;
     }
 
     for (node = array->child; node && n; node = node->next) {
         n--;
     }
 
-    return node;
+    *next = node;
+
+    return NGX_OK;
 }
 
 
@@ -343,9 +379,13 @@ ngx_envelope_address_each(ngx_envelope_address_t *address,
     ngx_envelope_node_t *root, ngx_array_t *nodes, ngx_uint_t *absent,
     ngx_envelope_reason_t *reason)
 {
+    ngx_int_t  rc;
+
     *absent = 0;
 
-    return ngx_envelope_address_walk(address, 0, root, nodes, absent, reason);
+    rc = ngx_envelope_address_walk(address, 0, root, nodes, absent, reason);
+
+    return (rc == NGX_DONE) ? NGX_DECLINED : rc;
 }
 
 
@@ -413,7 +453,7 @@ ngx_envelope_address_walk(ngx_envelope_address_t *address, ngx_uint_t i,
 ngx_int_t
 ngx_envelope_address_write(ngx_envelope_address_t *address, ngx_pool_t *pool,
     ngx_envelope_node_t *root, ngx_str_t *text, ngx_envelope_json_type_e type,
-    ngx_envelope_reason_t *reason)
+    ngx_envelope_node_t *sub, ngx_envelope_reason_t *reason)
 {
     ngx_int_t             rc;
     ngx_uint_t            i, last;
@@ -427,7 +467,7 @@ ngx_envelope_address_write(ngx_envelope_address_t *address, ngx_pool_t *pool,
 
         rc = ngx_envelope_address_step(address, i, node, &next, reason);
         if (rc != NGX_OK) {
-            return rc;
+            return (rc == NGX_DONE) ? NGX_DECLINED : rc;
         }
 
         last = (i == address->n - 1);
@@ -448,8 +488,12 @@ ngx_envelope_address_write(ngx_envelope_address_t *address, ngx_pool_t *pool,
                 return NGX_ERROR;
             }
 
+            if (last && sub) {
+                ngx_envelope_json_replace(next, text, type, sub);
+            }
+
         } else if (last) {
-            ngx_envelope_json_replace(next, text, type, NULL);
+            ngx_envelope_json_replace(next, text, type, sub);
         }
 
         node = next;
@@ -464,6 +508,7 @@ ngx_envelope_address_remove(ngx_envelope_address_t *address,
     ngx_envelope_node_t *root, ngx_envelope_reason_t *reason)
 {
     ngx_int_t             rc;
+    ngx_uint_t            i;
     ngx_envelope_node_t  *node, *parent;
 
     rc = ngx_envelope_address_find(address, root, &node, reason);
@@ -472,7 +517,7 @@ ngx_envelope_address_remove(ngx_envelope_address_t *address,
         return rc;
     }
 
-    for ( /* void */ ; node != root; node = parent) {
+    for (i = address->n; i > address->floor; i--) {
         parent = node->parent;
 
         if (parent->type != NGX_ENVELOPE_JSON_OBJECT) {
@@ -481,9 +526,11 @@ ngx_envelope_address_remove(ngx_envelope_address_t *address,
 
         ngx_envelope_json_remove(node);
 
-        if (parent == root || !ngx_envelope_address_empty(parent)) {
+        if (!ngx_envelope_address_empty(parent)) {
             break;
         }
+
+        node = parent;
     }
 
     return NGX_OK;

@@ -37,6 +37,9 @@ typedef struct {
     ngx_str_t                     header;
     ngx_str_t                     param;
 
+    ngx_uint_t                    floor;    /* objects above it that stay
+                                               when it leaves them empty */
+
     unsigned                      many:1;   /* it has a "*" */
     unsigned                      inner:1;  /* it stands inside of something
                                                that has to be opened first */
@@ -58,10 +61,14 @@ ngx_uint_t ngx_envelope_address_below(ngx_envelope_address_t *a,
 /*
  * The one value of an address without "*"; *node is NULL where it is absent.
  * NGX_DECLINED: a name on the way stands twice, or something on the way is
- * neither an object nor an array (null counts as absent).
+ * neither an object nor, for a number, an array (null counts as absent).
+ * The second one tells what is of a wrong type by NGX_DONE.
  */
 
 ngx_int_t ngx_envelope_address_find(ngx_envelope_address_t *address,
+    ngx_envelope_node_t *root, ngx_envelope_node_t **node,
+    ngx_envelope_reason_t *reason);
+ngx_int_t ngx_envelope_address_look(ngx_envelope_address_t *address,
     ngx_envelope_node_t *root, ngx_envelope_node_t **node,
     ngx_envelope_reason_t *reason);
 
@@ -77,14 +84,19 @@ ngx_int_t ngx_envelope_address_each(ngx_envelope_address_t *address,
 
 /*
  * Makes the address hold the text: replaces what is there, else adds it and
- * the objects on the way to it.
+ * the objects on the way to it.  "sub" is a scan of the text, or NULL where
+ * nobody will look into it.
  */
 
 ngx_int_t ngx_envelope_address_write(ngx_envelope_address_t *address,
     ngx_pool_t *pool, ngx_envelope_node_t *root, ngx_str_t *text,
-    ngx_envelope_json_type_e type, ngx_envelope_reason_t *reason);
+    ngx_envelope_json_type_e type, ngx_envelope_node_t *sub,
+    ngx_envelope_reason_t *reason);
 
-/* takes the member out, and objects above it that this has emptied */
+/*
+ * Takes the member out, and the objects above it that this has emptied but
+ * for the "floor" first ones.
+ */
 
 ngx_int_t ngx_envelope_address_remove(ngx_envelope_address_t *address,
     ngx_envelope_node_t *root, ngx_envelope_reason_t *reason);

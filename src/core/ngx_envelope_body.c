@@ -38,7 +38,7 @@ const ngx_envelope_statement_def_t  ngx_envelope_body_def = {
 };
 
 
-/* all "when"s of a message to be opened are asked before anything is opened */
+/* asked before anything is sealed or opened; NGX_DONE: it passes unchanged */
 
 const ngx_envelope_statement_def_t  ngx_envelope_when_def = {
     ngx_string("when"),
@@ -56,8 +56,9 @@ ngx_envelope_body_parse(ngx_envelope_format_t *format,
     ngx_envelope_statement_t *st, ngx_envelope_words_t *words,
     ngx_envelope_reason_t *reason)
 {
-    ngx_int_t   rc;
-    ngx_str_t  *word;
+    ngx_int_t    rc;
+    ngx_str_t   *word;
+    ngx_uint_t   depth;
 
     word = ngx_envelope_word(words);
 
@@ -70,6 +71,7 @@ ngx_envelope_body_parse(ngx_envelope_format_t *format,
     }
 
     format->body = 1;
+    depth = format->depth;
 
     rc = ngx_envelope_format_address(format, &st->address, word, reason);
     if (rc != NGX_OK) {
@@ -81,6 +83,10 @@ ngx_envelope_body_parse(ngx_envelope_format_t *format,
                                      "\"%V\", write the name of a member",
                                      word);
     }
+
+    /* the statements before are about members of the value that this makes */
+
+    format->depth = ngx_max(format->depth, depth + st->address.n);
 
     return NGX_OK;
 }
@@ -114,19 +120,32 @@ ngx_envelope_body_shape(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
 static ngx_int_t
 ngx_envelope_body_seal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
 {
-    ngx_str_t                  body;
-    ngx_int_t                  rc;
-    ngx_envelope_node_t       *root;
-    ngx_envelope_json_type_e   type;
+    ngx_str_t             body;
+    ngx_int_t             rc;
+    ngx_envelope_node_t  *root, *sub;
 
     static ngx_str_t  object = ngx_string("{}");
 
-    rc = ngx_envelope_run_body(run, &body);
+    /*
+     * White space around it survives inside of what a field makes of it; in
+     * the open it would belong to the envelope.
+     */
+
+    rc = st->u.set.keep ? ngx_envelope_run_body(run, &body)
+                        : ngx_envelope_json_text(run->pool, run->root, &body);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    type = run->root->type;
+    sub = run->root;
+
+    if (sub->changed) {
+        rc = ngx_envelope_json_scan(run->pool, &body, run->format->depth,
+                                    &sub, run->reason);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     rc = ngx_envelope_json_scan(run->pool, &object, run->format->depth, &root,
                                 run->reason);
@@ -139,7 +158,7 @@ ngx_envelope_body_seal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
     run->tail.len = 0;
 
     return ngx_envelope_address_write(&st->address, run->pool, root, &body,
-                                      type, run->reason);
+                                      sub->type, sub, run->reason);
 }
 
 
@@ -230,8 +249,10 @@ ngx_envelope_when_run(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
     ngx_uint_t            n;
     ngx_envelope_node_t  *node;
 
+    n = 1;
+
     if (st->address.kind == NGX_ENVELOPE_ADDRESS_MEMBER) {
-        rc = ngx_envelope_address_find(&st->address, run->root, &node,
+        rc = ngx_envelope_address_look(&st->address, run->root, &node,
                                        run->reason);
         if (rc != NGX_OK) {
             return rc;
@@ -257,7 +278,9 @@ ngx_envelope_when_run(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
     }
 
     if (!st->u.set.present) {
-        return NGX_OK;
+        return (n > 1) ? ngx_envelope_declined(run->reason, "%V stands twice",
+                                               &st->address.text)
+                       : NGX_OK;
     }
 
     rc = ngx_envelope_run_read(run, &st->address, &value);
@@ -267,11 +290,5 @@ ngx_envelope_when_run(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
 
     ngx_envelope_run_value(run, &st->u.set, &text);
 
-    if (value.len != text.len
-        || ngx_memcmp(value.data, text.data, text.len) != 0)
-    {
-        return NGX_DONE;
-    }
-
-    return NGX_OK;
+    return ngx_envelope_str_equal(&value, &text) ? NGX_OK : NGX_DONE;
 }

@@ -11,17 +11,6 @@
 /* "field": a value through steps, and back */
 
 
-static ngx_int_t ngx_envelope_field_parse(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_envelope_words_t *words,
-    ngx_envelope_reason_t *reason);
-static ngx_int_t ngx_envelope_field_source(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_str_t *word,
-    ngx_envelope_reason_t *reason);
-static ngx_int_t ngx_envelope_field_link(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_envelope_reason_t *reason);
-static ngx_int_t ngx_envelope_field_check(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_envelope_check_t *check,
-    ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_envelope_field_shape(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st);
 
@@ -52,7 +41,6 @@ static ngx_int_t ngx_envelope_field_sealed(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_array_t *nodes);
 static ngx_int_t ngx_envelope_field_header(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_str_t *value);
-static ngx_uint_t ngx_envelope_field_empty(ngx_envelope_node_t *node);
 
 
 const ngx_envelope_statement_def_t  ngx_envelope_field_def = {
@@ -67,147 +55,10 @@ const ngx_envelope_statement_def_t  ngx_envelope_field_def = {
 
 
 static ngx_int_t
-ngx_envelope_field_parse(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_envelope_words_t *words,
-    ngx_envelope_reason_t *reason)
-{
-    ngx_int_t              rc;
-    ngx_str_t             *word;
-    ngx_envelope_field_t  *field;
-
-    field = &st->u.field;
-
-    word = ngx_envelope_word(words);
-
-    if (word && !ngx_envelope_is(word, "=")) {
-
-        rc = ngx_envelope_format_address(format, &st->address, word, reason);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        word = ngx_envelope_word(words);
-
-        if (word && ngx_envelope_is(word, "optional")) {
-            field->optional = 1;
-            word = ngx_envelope_word(words);
-        }
-
-        if (word && ngx_envelope_is(word, "=")) {
-            word = ngx_envelope_word(words);
-
-            if (word && !ngx_envelope_is(word, "|")) {
-
-                rc = ngx_envelope_field_source(format, st, word, reason);
-                if (rc != NGX_OK) {
-                    return rc;
-                }
-
-                return ngx_envelope_steps_parse(format, &field->steps, words,
-                          field->source != NGX_ENVELOPE_SOURCE_RANDOM,
-                          reason);
-            }
-        }
-    }
-
-    return ngx_envelope_declined(reason, "write: field ADDRESS [optional] = "
-                                 "json|string|NAME [| step ..]");
-}
-
-
-static ngx_int_t
-ngx_envelope_field_source(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_str_t *word,
-    ngx_envelope_reason_t *reason)
-{
-    ngx_envelope_field_t  *field;
-
-    field = &st->u.field;
-
-    if (ngx_envelope_is(word, "json")) {
-
-        if (st->address.kind != NGX_ENVELOPE_ADDRESS_MEMBER) {
-            return ngx_envelope_declined(reason, "a header holds no JSON, "
-                                         "write \"string\"");
-        }
-
-        field->source = NGX_ENVELOPE_SOURCE_JSON;
-        return NGX_OK;
-    }
-
-    if (ngx_envelope_is(word, "string")) {
-        field->source = NGX_ENVELOPE_SOURCE_STRING;
-        return NGX_OK;
-    }
-
-    if (st->address.many) {
-        return ngx_envelope_declined(reason, "a random cannot be put at "
-                                     "\"*\"");
-    }
-
-    field->source = NGX_ENVELOPE_SOURCE_RANDOM;
-    st->writes = 1;
-
-    return ngx_envelope_copy(format->pool, &field->random.text, word);
-}
-
-
-static ngx_int_t
-ngx_envelope_field_link(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_envelope_reason_t *reason)
-{
-    ngx_int_t            rc;
-    ngx_envelope_ref_t  *random;
-
-    if (st->u.field.source == NGX_ENVELOPE_SOURCE_RANDOM) {
-        random = &st->u.field.random;
-
-        rc = ngx_envelope_ref_link(format, random, 1, reason);
-
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (rc != NGX_OK || random->kind != NGX_ENVELOPE_REF_RANDOM) {
-            return ngx_envelope_declined(reason, "unknown source \"%V\", "
-                                         "write json, string or the name of "
-                                         "a \"random\"", &random->text);
-        }
-    }
-
-    return ngx_envelope_steps_link(format, &st->u.field.steps, reason);
-}
-
-
-static ngx_int_t
-ngx_envelope_field_check(ngx_envelope_format_t *format,
-    ngx_envelope_statement_t *st, ngx_envelope_check_t *check,
-    ngx_envelope_reason_t *reason)
-{
-    ngx_int_t              rc;
-    ngx_envelope_field_t  *field;
-
-    field = &st->u.field;
-
-    rc = ngx_envelope_steps_check(format, &field->steps, check, reason);
-
-    if (rc != NGX_OK || field->source != NGX_ENVELOPE_SOURCE_RANDOM) {
-        return rc;
-    }
-
-    if (check->direction == NGX_ENVELOPE_OPEN) {
-        check->known |= field->random.mask;
-        return NGX_OK;
-    }
-
-    return ngx_envelope_ref_check(format, &field->random, check, reason);
-}
-
-
-static ngx_int_t
 ngx_envelope_field_shape(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st)
 {
+    ngx_int_t    rc;
     ngx_str_t    value;
     ngx_array_t  nodes;
 
@@ -216,10 +67,21 @@ ngx_envelope_field_shape(ngx_envelope_run_t *run,
     }
 
     if (st->address.kind != NGX_ENVELOPE_ADDRESS_MEMBER) {
-        return ngx_envelope_field_header(run, st, &value);
+        rc = ngx_envelope_field_header(run, st, &value);
+
+        if (rc != NGX_OK || value.len == 0) {
+            return rc;
+        }
+
+    } else {
+        rc = ngx_envelope_field_sealed(run, st, &nodes);
+
+        if (rc != NGX_OK || nodes.nelts == 0) {
+            return rc;
+        }
     }
 
-    return ngx_envelope_field_sealed(run, st, &nodes);
+    return ngx_envelope_steps_shape(run, &st->u.field.steps);
 }
 
 
@@ -248,7 +110,7 @@ ngx_envelope_field_seal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
 
     for (i = 0; i < nodes.nelts; i++) {
 
-        if (st->u.field.optional && ngx_envelope_field_empty(node[i])) {
+        if (st->u.field.optional && ngx_envelope_node_empty(node[i])) {
             continue;
         }
 
@@ -310,6 +172,8 @@ ngx_envelope_field_seal_header(ngx_envelope_run_t *run,
 }
 
 
+/* what comes to nothing could not be told from what is absent */
+
 static ngx_int_t
 ngx_envelope_field_seal_node(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_envelope_node_t *node)
@@ -329,22 +193,20 @@ ngx_envelope_field_seal_node(ngx_envelope_run_t *run,
                                          &st->address.text);
         }
 
-        value = text;
-
-        rc = ngx_envelope_json_decode(run->pool, &value, &text, run->reason);
+        rc = ngx_envelope_run_string(run, node, &text);
         if (rc != NGX_OK) {
             return rc;
-        }
-
-        if (text.len == 0) {
-            return ngx_envelope_declined(run->reason, "%V is empty",
-                                         &st->address.text);
         }
     }
 
     rc = ngx_envelope_steps_seal(run, &st->u.field.steps, &text);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (text.len == 0) {
+        return ngx_envelope_declined(run->reason, "%V is empty",
+                                     &st->address.text);
     }
 
     rc = ngx_envelope_json_encode(run->pool, &text, &value, run->reason);
@@ -380,11 +242,6 @@ ngx_envelope_field_open(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
     node = nodes.elts;
 
     for (i = 0; i < nodes.nelts; i++) {
-
-        if (ngx_envelope_field_empty(node[i])) {
-            continue;
-        }
-
         rc = ngx_envelope_field_open_node(run, st, node[i]);
         if (rc != NGX_OK) {
             return rc;
@@ -435,7 +292,7 @@ ngx_envelope_field_open_node(ngx_envelope_run_t *run,
     ngx_int_t  rc;
     ngx_str_t  text;
 
-    rc = ngx_envelope_json_decode(run->pool, &node->text, &text, run->reason);
+    rc = ngx_envelope_run_string(run, node, &text);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -462,13 +319,15 @@ static ngx_int_t
 ngx_envelope_field_open_random(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_str_t *text)
 {
-    ngx_int_t  rc;
-    ngx_str_t  random;
+    ngx_str_t            random;
+    ngx_envelope_ref_t  *ref;
 
-    rc = ngx_envelope_run_bytes(run, &st->u.field.random, &random);
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    ref = &st->u.field.random;
+
+    random.data = run->randoms[ref->index].data + ref->offset;
+    random.len = ref->len;
+
+    run->known |= ref->mask;
 
     if (text->len == random.len) {
         ngx_memcpy(random.data, text->data, random.len);
@@ -476,8 +335,9 @@ ngx_envelope_field_open_random(ngx_envelope_run_t *run,
     }
 
     if (!st->u.field.steps.pkcs1) {
-        return ngx_envelope_declined(run->reason, "it holds %uz bytes, %uz "
-                                     "are needed", text->len, random.len);
+        return ngx_envelope_declined(run->reason, "what was recovered has "
+                                     "not the length of \"%V\"",
+                                     &ref->text);
     }
 
     /*
@@ -530,7 +390,9 @@ ngx_envelope_field_replace(ngx_envelope_run_t *run,
     rc = ngx_envelope_json_scan(run->pool, text, run->format->depth, &sub,
                                 run->reason);
 
-    if (rc == NGX_DECLINED && st->u.field.steps.elts.nelts) {
+    if (rc == NGX_DECLINED
+        && ngx_envelope_steps_keyed(&st->u.field.steps))
+    {
         return ngx_envelope_declined(run->reason, "what was recovered is not "
                                      "JSON");
     }
@@ -573,14 +435,14 @@ ngx_envelope_field_nodes(ngx_envelope_run_t *run,
 }
 
 
-/* the same of a sealed message: strings that are not empty */
+/* the same of a sealed message: the strings there are to open */
 
 static ngx_int_t
 ngx_envelope_field_sealed(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_array_t *nodes)
 {
     ngx_int_t              rc;
-    ngx_uint_t             i;
+    ngx_uint_t             i, n;
     ngx_envelope_node_t  **node;
 
     rc = ngx_envelope_field_nodes(run, st, nodes);
@@ -590,9 +452,9 @@ ngx_envelope_field_sealed(ngx_envelope_run_t *run,
 
     node = nodes->elts;
 
-    for (i = 0; i < nodes->nelts; i++) {
+    for (i = 0, n = 0; i < nodes->nelts; i++) {
 
-        if (ngx_envelope_field_empty(node[i])) {
+        if (ngx_envelope_node_empty(node[i])) {
 
             if (st->u.field.optional) {
                 continue;
@@ -608,7 +470,11 @@ ngx_envelope_field_sealed(ngx_envelope_run_t *run,
             return ngx_envelope_declined(run->reason, "%V is not a string",
                                          &st->address.text);
         }
+
+        node[n++] = node[i];
     }
+
+    nodes->nelts = n;
 
     return NGX_OK;
 }
@@ -640,14 +506,4 @@ ngx_envelope_field_header(ngx_envelope_run_t *run,
     }
 
     return NGX_OK;
-}
-
-
-/* null and "" */
-
-static ngx_uint_t
-ngx_envelope_field_empty(ngx_envelope_node_t *node)
-{
-    return node->type == NGX_ENVELOPE_JSON_NULL
-           || (node->type == NGX_ENVELOPE_JSON_STRING && node->text.len == 2);
 }

@@ -74,6 +74,8 @@ ngx_envelope_format_add(ngx_envelope_format_t *format, ngx_str_t *args,
     ngx_envelope_statement_t             *st, **pos;
     const ngx_envelope_statement_def_t   *def;
 
+    reason->len = 0;
+
     def = ngx_envelope_statement_find(&args[0]);
     if (def == NULL) {
         return ngx_envelope_declined(reason, "unknown statement \"%V\", "
@@ -130,9 +132,7 @@ ngx_envelope_statement_find(ngx_str_t *name)
 
     for (def = ngx_envelope_statements; *def; def++) {
 
-        if ((*def)->name.len == name->len
-            && ngx_strncmp((*def)->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_envelope_str_equal((ngx_str_t *) &(*def)->name, name)) {
             return *def;
         }
     }
@@ -357,13 +357,8 @@ ngx_envelope_format_address(ngx_envelope_format_t *format,
         return NGX_OK;
     }
 
-    /*
-     * twice as deep as it says: "body" turns a value of the envelope into
-     * the whole message, whose members other statements address
-     */
-
     format->members = 1;
-    format->depth = ngx_max(format->depth, address->n * 2);
+    format->depth = ngx_max(format->depth, address->n);
 
     return NGX_OK;
 }
@@ -401,6 +396,11 @@ ngx_envelope_format_ring(ngx_envelope_format_t *format, ngx_str_t *name,
         }
     }
 
+    if (format->rings.nelts == NGX_ENVELOPE_RINGS_MAX) {
+        return ngx_envelope_declined(reason, "more than %d names of keys and "
+                                     "secrets", NGX_ENVELOPE_RINGS_MAX);
+    }
+
     rings = ngx_array_push(&format->rings);
     if (rings == NULL) {
         return NGX_ERROR;
@@ -424,9 +424,7 @@ ngx_envelope_format_random(ngx_envelope_format_t *format, ngx_str_t *name,
 
     for (i = 0; i < format->randoms.nelts; i++) {
 
-        if (random[i].name.len == name->len
-            && ngx_strncmp(random[i].name.data, name->data, name->len) == 0)
-        {
+        if (ngx_envelope_str_equal(&random[i].name, name)) {
             *index = i;
             return &random[i];
         }
@@ -461,7 +459,10 @@ ngx_envelope_word_param(ngx_envelope_words_t *words, const char *name,
     word = &words->elts[words->pos];
     len = ngx_strlen(name);
 
-    if (word->len <= len
+    /* one that is there twice is left for an error */
+
+    if (value->data
+        || word->len <= len
         || ngx_strncmp(word->data, name, len) != 0
         || word->data[len] != '=')
     {

@@ -33,6 +33,9 @@ struct ngx_envelope_format_s {
     ngx_array_t              values;      /* ngx_str_t: texts with nginx
                                              variables; whoever runs the
                                              format evaluates them first */
+    uint64_t                 tries;       /* bits of the rings of which
+                                             opening tries every key; of
+                                             others "kid=" names one */
     ngx_uint_t               depth;       /* of nodes a scan has to make */
 
     unsigned                 members:1;   /* it addresses members, so the

@@ -5,6 +5,7 @@
 
 
 #include "ngx_envelope_headers.h"
+#include "ngx_envelope_secret.h"
 
 
 static ngx_envelope_header_t *ngx_envelope_headers_find(
@@ -84,6 +85,11 @@ ngx_envelope_headers_param(ngx_envelope_headers_t *headers, ngx_str_t *name,
     from = 0;
 
     while ((field = ngx_envelope_headers_find(headers, name, &from)) != NULL) {
+
+        if (field->value.len == 0) {
+            continue;
+        }
+
         p = field->value.data;
         end = p + field->value.len;
 
@@ -109,8 +115,17 @@ ngx_int_t
 ngx_envelope_headers_set(ngx_envelope_headers_t *headers, ngx_str_t *name,
     ngx_str_t *value, ngx_envelope_reason_t *reason)
 {
+    ngx_str_t  empty;
+
     if (ngx_envelope_headers_check(value, reason) != NGX_OK) {
         return NGX_DECLINED;
+    }
+
+    /* NULL would mean that the header is to go */
+
+    if (value->len == 0) {
+        ngx_str_set(&empty, "");
+        value = &empty;
     }
 
     ngx_envelope_headers_drop(headers, name);
@@ -129,27 +144,40 @@ ngx_envelope_headers_set_param(ngx_envelope_headers_t *headers,
     ngx_envelope_reason_t *reason)
 {
     u_char     *p;
+    size_t      i;
     ngx_str_t   old, new;
+
+    for (i = 0; i < value->len; i++) {
+
+        if (ngx_strchr(",;\" \t", value->data[i])) {
+            return ngx_envelope_declined(reason, "the value would not be one "
+                                         "param of the header");
+        }
+    }
 
     if (ngx_envelope_headers_get(headers, name, &old) == 0) {
         ngx_str_set(&old, "");
     }
 
     new.len = old.len + 1 + param->len + 1 + value->len;
-    new.data = ngx_pnalloc(headers->pool, new.len);
+    new.data = ngx_envelope_secret_alloc(headers->pool, new.len);
     if (new.data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(new.data, old.data, old.len);
+    p = new.data;
 
     if (old.len) {
+        p = ngx_cpymem(p, old.data, old.len);
         *p++ = ',';
     }
 
     p = ngx_cpymem(p, param->data, param->len);
     *p++ = '=';
-    p = ngx_cpymem(p, value->data, value->len);
+
+    if (value->len) {
+        p = ngx_cpymem(p, value->data, value->len);
+    }
 
     new.len = p - new.data;
 
@@ -192,6 +220,11 @@ ngx_envelope_headers_remove_param(ngx_envelope_headers_t *headers,
     from = 0;
 
     while ((field = ngx_envelope_headers_find(headers, name, &from)) != NULL) {
+
+        if (field->value.len == 0) {
+            continue;
+        }
+
         p = field->value.data;
         end = p + field->value.len;
 

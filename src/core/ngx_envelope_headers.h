@@ -53,7 +53,8 @@ ngx_int_t ngx_envelope_headers_param(ngx_envelope_headers_t *headers,
 
 /*
  * Writing replaces all fields of the name; a param is appended to the field
- * as ",param=value".  Values with control characters are NGX_DECLINED.
+ * as ",param=value".  NGX_DECLINED: the value has control characters, or is
+ * a param's and has what would end it.
  */
 
 ngx_int_t ngx_envelope_headers_set(ngx_envelope_headers_t *headers,

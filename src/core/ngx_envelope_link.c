@@ -12,16 +12,6 @@
 #define NGX_ENVELOPE_ATTEMPTS_MAX  64
 
 
-static ngx_int_t ngx_envelope_link_writers(ngx_envelope_format_t *format,
-    ngx_uint_t i, ngx_envelope_reason_t *reason);
-static void ngx_envelope_link_inner(ngx_envelope_format_t *format,
-    ngx_uint_t i);
-static void ngx_envelope_link_inner_steps(ngx_envelope_format_t *format,
-    ngx_envelope_steps_t *steps, ngx_uint_t i);
-static void ngx_envelope_link_inner_template(ngx_envelope_format_t *format,
-    ngx_envelope_template_t *template, ngx_uint_t i);
-static ngx_uint_t ngx_envelope_link_is_inner(ngx_envelope_format_t *format,
-    ngx_envelope_address_t *address, ngx_uint_t i);
 static ngx_int_t ngx_envelope_link_attempts(ngx_envelope_format_t *format,
     ngx_envelope_reason_t *reason);
 
@@ -33,6 +23,8 @@ ngx_envelope_format_link(ngx_envelope_format_t *format,
     ngx_int_t                   rc;
     ngx_uint_t                  i;
     ngx_envelope_statement_t  **st;
+
+    reason->len = 0;
 
     st = format->statements.elts;
     *statement = NULL;
@@ -47,149 +39,15 @@ ngx_envelope_format_link(ngx_envelope_format_t *format,
             }
         }
 
-        rc = ngx_envelope_link_writers(format, i, reason);
+        rc = ngx_envelope_format_order(format, i, reason);
         if (rc != NGX_OK) {
             return rc;
         }
-
-        ngx_envelope_link_inner(format, i);
     }
+
+    *statement = NULL;
 
     return ngx_envelope_link_attempts(format, reason);
-}
-
-
-/* two statements that write the same place cannot both be undone */
-
-static ngx_int_t
-ngx_envelope_link_writers(ngx_envelope_format_t *format, ngx_uint_t i,
-    ngx_envelope_reason_t *reason)
-{
-    ngx_uint_t                  j;
-    ngx_envelope_statement_t  **st;
-
-    st = format->statements.elts;
-
-    if (!st[i]->writes) {
-        return NGX_OK;
-    }
-
-    for (j = 0; j < i; j++) {
-
-        if (st[j]->writes && st[j]->plain == st[i]->plain
-            && ngx_envelope_address_equal(&st[i]->address, &st[j]->address))
-        {
-            return ngx_envelope_declined(reason, "\"%V\" is written by line "
-                                         "%ui already",
-                                         &st[i]->address.text, st[j]->line);
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* marks the addresses that are in sight only after something was opened */
-
-static void
-ngx_envelope_link_inner(ngx_envelope_format_t *format, ngx_uint_t i)
-{
-    ngx_envelope_sign_t        *sign;
-    ngx_envelope_statement_t  **st;
-
-    st = format->statements.elts;
-
-    st[i]->address.inner =
-                    ngx_envelope_link_is_inner(format, &st[i]->address, i);
-
-    if (st[i]->def == &ngx_envelope_field_def) {
-        ngx_envelope_link_inner_steps(format, &st[i]->u.field.steps, i);
-        return;
-    }
-
-    if (st[i]->def == &ngx_envelope_sign_def) {
-        sign = &st[i]->u.sign;
-
-        if (sign->kid) {
-            sign->kid->inner = ngx_envelope_link_is_inner(format, sign->kid,
-                                                          i);
-        }
-
-        ngx_envelope_link_inner_template(format, &sign->over, i);
-        ngx_envelope_link_inner_steps(format, &sign->steps, i);
-    }
-}
-
-
-static void
-ngx_envelope_link_inner_steps(ngx_envelope_format_t *format,
-    ngx_envelope_steps_t *steps, ngx_uint_t i)
-{
-    ngx_uint_t            n;
-    ngx_envelope_step_t  *step;
-
-    step = steps->elts.elts;
-
-    for (n = 0; n < steps->elts.nelts; n++) {
-
-        if (step[n].aad) {
-            ngx_envelope_link_inner_template(format, step[n].aad, i);
-        }
-
-        if (step[n].iv.kind == NGX_ENVELOPE_REF_ADDRESS) {
-            step[n].iv.address->inner =
-                 ngx_envelope_link_is_inner(format, step[n].iv.address, i);
-        }
-    }
-}
-
-
-static void
-ngx_envelope_link_inner_template(ngx_envelope_format_t *format,
-    ngx_envelope_template_t *template, ngx_uint_t i)
-{
-    ngx_uint_t             n;
-    ngx_envelope_piece_t  *piece;
-
-    piece = template->pieces.elts;
-
-    for (n = 0; n < template->pieces.nelts; n++) {
-
-        if (piece[n].kind == NGX_ENVELOPE_PIECE_ADDRESS) {
-            piece[n].address.inner =
-                   ngx_envelope_link_is_inner(format, &piece[n].address, i);
-        }
-    }
-}
-
-
-static ngx_uint_t
-ngx_envelope_link_is_inner(ngx_envelope_format_t *format,
-    ngx_envelope_address_t *address, ngx_uint_t i)
-{
-    ngx_envelope_statement_t  **st;
-
-    if (address->kind != NGX_ENVELOPE_ADDRESS_MEMBER) {
-        return 0;
-    }
-
-    st = format->statements.elts;
-
-    for (i++; i < format->statements.nelts; i++) {
-
-        if (st[i]->def == &ngx_envelope_body_def) {
-            return 1;
-        }
-
-        if (st[i]->def == &ngx_envelope_field_def
-            && address->n > st[i]->address.n
-            && ngx_envelope_address_below(address, &st[i]->address))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -204,7 +62,12 @@ ngx_envelope_link_attempts(ngx_envelope_format_t *format,
     rings = format->rings.elts;
 
     for (i = 0; i < format->rings.nelts; i++) {
-        n *= ngx_max(rings[i]->keys.nelts + rings[i]->secrets.nelts, 1);
+
+        if ((format->tries >> i & 1) == 0) {
+            continue;
+        }
+
+        n *= rings[i]->keys.nelts + rings[i]->secrets.nelts;
 
         if (n > NGX_ENVELOPE_ATTEMPTS_MAX) {
             return ngx_envelope_declined(reason, "the key rings make more "
@@ -226,6 +89,8 @@ ngx_envelope_format_check(ngx_envelope_format_t *format,
     ngx_uint_t                  i, n;
     ngx_envelope_check_t        check;
     ngx_envelope_statement_t  **st;
+
+    reason->len = 0;
 
     st = format->statements.elts;
     n = format->statements.nelts;
@@ -263,7 +128,11 @@ ngx_envelope_format_authentic(ngx_envelope_format_t *format)
 
     for (i = 0; i < format->statements.nelts; i++) {
 
+        /* what may be left out proves nothing */
+
         if (st[i]->def == &ngx_envelope_field_def
+            && !st[i]->u.field.optional
+            && !st[i]->address.many
             && ngx_envelope_steps_authentic(&st[i]->u.field.steps))
         {
             return 1;

@@ -58,9 +58,7 @@ ngx_envelope_profile_ring(ngx_envelope_profile_t *profile, ngx_str_t *name)
 
     for (i = 0; i < profile->rings.nelts; i++) {
 
-        if (rings[i]->name.len == name->len
-            && ngx_memcmp(rings[i]->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_envelope_str_equal(&rings[i]->name, name)) {
             return rings[i];
         }
     }
@@ -86,9 +84,7 @@ ngx_envelope_profile_add_key(ngx_envelope_profile_t *profile, ngx_str_t *name,
 
     for (i = 0; i < ring->keys.nelts; i++) {
 
-        if (key->id.len && keys[i].id.len == key->id.len
-            && ngx_memcmp(keys[i].id.data, key->id.data, key->id.len) == 0)
-        {
+        if (key->id.len && ngx_envelope_str_equal(&keys[i].id, &key->id)) {
             return ngx_envelope_declined(reason,
                                          "key \"%V\" has id \"%V\" already",
                                          name, &key->id);
@@ -111,7 +107,8 @@ ngx_envelope_profile_add_secret(ngx_envelope_profile_t *profile,
     ngx_str_t *name, ngx_str_t *id, ngx_str_t *value,
     ngx_envelope_reason_t *reason)
 {
-    ngx_envelope_ring_t          *ring;
+    ngx_uint_t                     i;
+    ngx_envelope_ring_t           *ring;
     ngx_envelope_shared_secret_t  *secret;
 
     if (value->len == 0) {
@@ -127,6 +124,17 @@ ngx_envelope_profile_add_secret(ngx_envelope_profile_t *profile,
     ring = ngx_envelope_profile_ring_add(profile, name, 1, reason);
     if (ring == NULL) {
         return reason->len ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    secret = ring->secrets.elts;
+
+    for (i = 0; i < ring->secrets.nelts; i++) {
+
+        if (id->len && ngx_envelope_str_equal(&secret[i].id, id)) {
+            return ngx_envelope_declined(reason,
+                                         "secret \"%V\" has id \"%V\" "
+                                         "already", name, id);
+        }
     }
 
     secret = ngx_array_push(&ring->secrets);
@@ -224,4 +232,12 @@ ngx_envelope_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src)
     dst->data = p;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_envelope_str_equal(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len
+           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }

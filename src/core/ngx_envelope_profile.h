@@ -91,5 +91,9 @@ ngx_int_t ngx_envelope_profile_add_secret(ngx_envelope_profile_t *profile,
 
 ngx_int_t ngx_envelope_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src);
 
+/* for names; what is secret is compared otherwise */
+
+ngx_uint_t ngx_envelope_str_equal(ngx_str_t *a, ngx_str_t *b);
+
 
 #endif /* _NGX_ENVELOPE_PROFILE_H_INCLUDED_ */

@@ -121,6 +121,7 @@ ngx_envelope_random_part(ngx_envelope_random_t *random, ngx_pool_t *pool,
     u_char               *colon, *end;
     ngx_int_t             n;
     ngx_str_t             name;
+    ngx_uint_t            i;
     ngx_envelope_part_t  *part;
 
     end = word->data + word->len;
@@ -138,13 +139,23 @@ ngx_envelope_random_part(ngx_envelope_random_t *random, ngx_pool_t *pool,
                                      NGX_ENVELOPE_RANDOM_MAX);
     }
 
+    name.data = word->data;
+    name.len = colon - word->data;
+
+    part = random->parts.elts;
+
+    for (i = 0; i < random->parts.nelts; i++) {
+
+        if (ngx_envelope_str_equal(&part[i].name, &name)) {
+            return ngx_envelope_declined(reason, "part \"%V\" is there "
+                                         "already", &name);
+        }
+    }
+
     part = ngx_array_push(&random->parts);
     if (part == NULL) {
         return NGX_ERROR;
     }
-
-    name.data = word->data;
-    name.len = colon - word->data;
 
     part->offset = random->len;
     part->len = n;
@@ -177,9 +188,13 @@ static ngx_int_t
 ngx_envelope_random_seal(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st)
 {
-    ngx_str_t  *random;
+    ngx_str_t              *random;
+    ngx_uint_t              index;
+    ngx_envelope_random_t  *randoms;
 
-    random = &run->randoms[st->u.field.random.index];
+    index = st->u.field.random.index;
+    random = &run->randoms[index];
+    randoms = run->format->randoms.elts;
 
     if (run->input->env->random(run->input->env->data, random->data,
                                 random->len)
@@ -187,6 +202,8 @@ ngx_envelope_random_seal(ngx_envelope_run_t *run,
     {
         return ngx_envelope_failed(run->reason, "no random bytes");
     }
+
+    run->known |= ngx_envelope_random_mask(&randoms[index], index);
 
     return NGX_OK;
 }

@@ -7,7 +7,7 @@
 #include "ngx_envelope_run.h"
 
 
-/* what "key=", "iv=" and sources name: at configuration and for a message */
+/* what "key=", "iv=" and sources name, at configuration and for a message */
 
 
 static ngx_int_t ngx_envelope_ref_random(ngx_envelope_format_t *format,
@@ -32,6 +32,7 @@ ngx_envelope_ref_link(ngx_envelope_format_t *format, ngx_envelope_ref_t *ref,
 
     if (rc == NGX_OK) {
         ref->kind = NGX_ENVELOPE_REF_RING;
+        format->tries |= (uint64_t) 1 << ref->index;
     }
 
     return rc;
@@ -79,9 +80,7 @@ ngx_envelope_ref_random(ngx_envelope_format_t *format,
 
     for (i = 0; i < random->parts.nelts; i++) {
 
-        if (parts[i].name.len == part.len
-            && ngx_strncmp(parts[i].name.data, part.data, part.len) == 0)
-        {
+        if (ngx_envelope_str_equal(&parts[i].name, &part)) {
             ref->offset = parts[i].offset;
             ref->len = parts[i].len;
             ref->mask = (uint64_t) 1
@@ -134,6 +133,14 @@ ngx_envelope_run_bytes(ngx_envelope_run_t *run, ngx_envelope_ref_t *ref,
         return NGX_OK;
 
     case NGX_ENVELOPE_REF_RANDOM:
+
+        /* the field that carries it is optional and was not there */
+
+        if ((run->known & ref->mask) != ref->mask) {
+            return ngx_envelope_declined(run->reason, "\"%V\" was not "
+                                         "recovered", &ref->text);
+        }
+
         bytes->data = run->randoms[ref->index].data + ref->offset;
         bytes->len = ref->len;
         return NGX_OK;

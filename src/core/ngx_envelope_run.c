@@ -11,6 +11,9 @@
 /* reading and writing the message at hand */
 
 
+static ngx_str_t ngx_envelope_run_trim(ngx_envelope_node_t *node);
+
+
 ngx_int_t
 ngx_envelope_run_body(ngx_envelope_run_t *run, ngx_str_t *body)
 {
@@ -33,6 +36,16 @@ ngx_envelope_run_body(ngx_envelope_run_t *run, ngx_str_t *body)
         return NGX_OK;
     }
 
+    /* nothing has changed: they still stand side by side */
+
+    if (text.data == run->head.data + run->head.len
+        && text.data + text.len == run->tail.data)
+    {
+        body->data = run->head.data;
+        body->len = run->head.len + text.len + run->tail.len;
+        return NGX_OK;
+    }
+
     body->len = run->head.len + text.len + run->tail.len;
     body->data = ngx_envelope_secret_alloc(run->pool, body->len);
     if (body->data == NULL) {
@@ -52,7 +65,6 @@ ngx_envelope_run_read(ngx_envelope_run_t *run,
     ngx_envelope_address_t *address, ngx_str_t *value)
 {
     ngx_int_t             rc;
-    ngx_str_t             text;
     ngx_uint_t            n;
     ngx_envelope_node_t  *node;
 
@@ -78,18 +90,58 @@ ngx_envelope_run_read(ngx_envelope_run_t *run,
                                      &address->text);
     }
 
-    rc = ngx_envelope_json_text(run->pool, node, &text);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     if (node->type == NGX_ENVELOPE_JSON_STRING) {
-        return ngx_envelope_json_decode(run->pool, &text, value, run->reason);
+        return ngx_envelope_run_string(run, node, value);
     }
 
-    *value = text;
+    return ngx_envelope_json_text(run->pool, node, value);
+}
 
-    return NGX_OK;
+
+ngx_int_t
+ngx_envelope_run_string(ngx_envelope_run_t *run, ngx_envelope_node_t *node,
+    ngx_str_t *value)
+{
+    ngx_str_t  text;
+
+    text = ngx_envelope_run_trim(node);
+
+    return ngx_envelope_json_decode(run->pool, &text, value, run->reason);
+}
+
+
+ngx_uint_t
+ngx_envelope_node_empty(ngx_envelope_node_t *node)
+{
+    return node->type == NGX_ENVELOPE_JSON_NULL
+           || (node->type == NGX_ENVELOPE_JSON_STRING
+               && ngx_envelope_run_trim(node).len == 2);
+}
+
+
+/* a recovered text, or a whole body, may have white space around it */
+
+static ngx_str_t
+ngx_envelope_run_trim(ngx_envelope_node_t *node)
+{
+    u_char     *p, *last;
+    ngx_str_t   text;
+
+    p = node->text.data;
+    last = p + node->text.len;
+
+    while (p < last && *p != '"') {
+        p++;
+    }
+
+    while (p < last && last[-1] != '"') {
+        last--;
+    }
+
+    text.data = p;
+    text.len = last - p;
+
+    return text;
 }
 
 
@@ -162,7 +214,8 @@ ngx_envelope_run_write(ngx_envelope_run_t *run,
     }
 
     return ngx_envelope_address_write(address, run->pool, run->root, &string,
-                                      NGX_ENVELOPE_JSON_STRING, run->reason);
+                                      NGX_ENVELOPE_JSON_STRING, NULL,
+                                      run->reason);
 }
 
 

@@ -27,7 +27,10 @@ struct ngx_envelope_run_s {
     ngx_str_t                      kid;
 
     ngx_str_t                     *randoms;  /* secret memory of their size */
+    uint64_t                       known;    /* the bits of the parts of
+                                                randoms that are filled */
     ngx_uint_t                    *choice;   /* which key of each ring */
+    size_t                         rsa;      /* bytes of RSA ciphertext */
 
     unsigned                       decoded:1; /* past the outer shape: any
                                                  fault is a secret one */
@@ -46,6 +49,15 @@ ngx_int_t ngx_envelope_run_body(ngx_envelope_run_t *run, ngx_str_t *body);
 ngx_int_t ngx_envelope_run_read(ngx_envelope_run_t *run,
     ngx_envelope_address_t *address, ngx_str_t *value);
 
+/* null and "" */
+
+ngx_uint_t ngx_envelope_node_empty(ngx_envelope_node_t *node);
+
+/* the decoded value of a string; there may be white space around it */
+
+ngx_int_t ngx_envelope_run_string(ngx_envelope_run_t *run,
+    ngx_envelope_node_t *node, ngx_str_t *value);
+
 /*
  * The same of a header or a param: *n is how often it stands there, 0, 1 or
  * 2 for more than once.
@@ -54,10 +66,15 @@ ngx_int_t ngx_envelope_run_read(ngx_envelope_run_t *run,
 void ngx_envelope_run_header(ngx_envelope_run_t *run,
     ngx_envelope_address_t *address, ngx_str_t *value, ngx_uint_t *n);
 
-/* whether what a template reads stands in the outer message, just once */
+/*
+ * Whether what a template reads, or the steps do, stands in the outer
+ * message, just once.
+ */
 
 ngx_int_t ngx_envelope_run_template_shape(ngx_envelope_run_t *run,
     ngx_envelope_template_t *template);
+ngx_int_t ngx_envelope_steps_shape(ngx_envelope_run_t *run,
+    ngx_envelope_steps_t *steps);
 
 /* the text of a "set", with its variables */
 
@@ -146,12 +163,6 @@ ngx_int_t ngx_envelope_ref_check(ngx_envelope_format_t *format,
     ngx_envelope_ref_t *ref, ngx_envelope_check_t *check,
     ngx_envelope_reason_t *reason);
 
-/* the template's addresses hold by now what they held when it was sealed */
-
-ngx_int_t ngx_envelope_template_check(ngx_envelope_format_t *format,
-    ngx_envelope_template_t *template, ngx_envelope_check_t *check,
-    ngx_envelope_reason_t *reason);
-
 
 /* reading and running "| step | step .." */
 
@@ -164,6 +175,10 @@ ngx_int_t ngx_envelope_steps_check(ngx_envelope_format_t *format,
     ngx_envelope_steps_t *steps, ngx_envelope_check_t *check,
     ngx_envelope_reason_t *reason);
 ngx_uint_t ngx_envelope_steps_authentic(ngx_envelope_steps_t *steps);
+
+/* whether there is one with a key among them */
+
+ngx_uint_t ngx_envelope_steps_keyed(ngx_envelope_steps_t *steps);
 
 ngx_int_t ngx_envelope_steps_seal(ngx_envelope_run_t *run,
     ngx_envelope_steps_t *steps, ngx_str_t *text);

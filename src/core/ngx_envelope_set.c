@@ -5,6 +5,9 @@
 
 
 #include "ngx_envelope_run.h"
+#include "ngx_envelope_codec.h"
+
+#include <openssl/crypto.h>
 
 
 /* "set": constants and variables in members and headers */
@@ -25,6 +28,7 @@ static ngx_int_t ngx_envelope_set_open(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st);
 static ngx_int_t ngx_envelope_set_verify(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_uint_t *present);
+static ngx_uint_t ngx_envelope_set_same(ngx_str_t *a, ngx_str_t *b);
 static ngx_int_t ngx_envelope_set_equal(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_envelope_node_t *node);
 
@@ -117,6 +121,7 @@ static ngx_int_t
 ngx_envelope_set_constant(ngx_envelope_format_t *format,
     ngx_envelope_set_t *set, ngx_envelope_reason_t *reason)
 {
+    ngx_int_t             rc;
     ngx_envelope_node_t  *node;
 
     if (ngx_strlchr(set->text.data, set->text.data + set->text.len, '$')) {
@@ -131,16 +136,24 @@ ngx_envelope_set_constant(ngx_envelope_format_t *format,
                                      &set->text);
     }
 
-    if (set->type == NGX_ENVELOPE_SET_JSON
-        && ngx_envelope_json_scan(format->pool, &set->text, 0, &node, reason)
-           != NGX_OK)
+    if (set->type == NGX_ENVELOPE_SET_STRING
+        && !ngx_envelope_utf8_valid(set->text.data, set->text.len))
     {
-        ngx_envelope_reason_prepend(reason, "\"%V\" is not JSON: ",
-                                    &set->text);
-        return NGX_DECLINED;
+        return ngx_envelope_declined(reason, "the value is not UTF-8");
     }
 
-    return NGX_OK;
+    if (set->type != NGX_ENVELOPE_SET_JSON) {
+        return NGX_OK;
+    }
+
+    rc = ngx_envelope_json_scan(format->pool, &set->text, 0, &node, reason);
+
+    if (rc == NGX_DECLINED) {
+        ngx_envelope_reason_prepend(reason, "\"%V\" is not JSON: ",
+                                    &set->text);
+    }
+
+    return rc;
 }
 
 
@@ -195,7 +208,7 @@ ngx_envelope_set_seal_json(ngx_envelope_run_t *run,
 
         return ngx_envelope_address_write(&st->address, run->pool, run->root,
                                           &text, NGX_ENVELOPE_JSON_NUMBER,
-                                          run->reason);
+                                          NULL, run->reason);
     }
 
     rc = ngx_envelope_json_scan(run->pool, &text, run->format->depth, &node,
@@ -205,7 +218,7 @@ ngx_envelope_set_seal_json(ngx_envelope_run_t *run,
     }
 
     return ngx_envelope_address_write(&st->address, run->pool, run->root,
-                                      &text, node->type, run->reason);
+                                      &text, node->type, node, run->reason);
 }
 
 
@@ -272,8 +285,7 @@ ngx_envelope_set_verify(ngx_envelope_run_t *run, ngx_envelope_statement_t *st,
 
     if (!member
         && !st->u.set.variable
-        && (value.len != st->u.set.text.len
-            || ngx_memcmp(value.data, st->u.set.text.data, value.len) != 0))
+        && !ngx_envelope_set_same(&value, &st->u.set.text))
     {
         return ngx_envelope_declined(run->reason, "%V is not \"%V\"",
                                      &st->address.text, &st->u.set.text);
@@ -301,14 +313,12 @@ ngx_envelope_set_equal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st,
                                          &st->address.text);
         }
 
-        rc = ngx_envelope_json_decode(run->pool, &node->text, &value,
-                                      run->reason);
+        rc = ngx_envelope_run_string(run, node, &value);
         if (rc != NGX_OK) {
             return rc;
         }
 
-        equal = (value.len == set->text.len
-                 && ngx_memcmp(value.data, set->text.data, value.len) == 0);
+        equal = ngx_envelope_set_same(&value, &set->text);
 
     } else {
 
@@ -326,4 +336,14 @@ ngx_envelope_set_equal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st,
     }
 
     return NGX_OK;
+}
+
+
+/* the constant may be one that only its sender knows */
+
+static ngx_uint_t
+ngx_envelope_set_same(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len
+           && (a->len == 0 || CRYPTO_memcmp(a->data, b->data, a->len) == 0);
 }

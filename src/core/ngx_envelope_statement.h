@@ -19,6 +19,7 @@
  */
 
 #define NGX_ENVELOPE_STATEMENTS_MAX  64
+#define NGX_ENVELOPE_RINGS_MAX       64    /* that a format uses */
 #define NGX_ENVELOPE_RANDOM_MAX      1024  /* bytes of one "random" */
 #define NGX_ENVELOPE_RANDOMS_MAX     8
 #define NGX_ENVELOPE_PARTS_MAX       8     /* of one "random" */
@@ -72,8 +73,11 @@ typedef struct {
     ngx_uint_t                     index;   /* of the value, if .. */
     unsigned                       variable:1;
     unsigned                       present:1;
+    unsigned                       written:1; /* of "when": the format itself
+                                                 writes what it asks for */
     ngx_envelope_set_type_e        type;
-    unsigned                       keep:1;
+    unsigned                       keep:1;    /* of "body": a field seals it,
+                                                 with what is around it */
     unsigned                       optional:1;
 } ngx_envelope_set_t;
 
@@ -112,6 +116,22 @@ typedef struct {
                                                   each random */
     ngx_uint_t                     position;
 } ngx_envelope_check_t;
+
+
+/* an address that a statement writes or reads */
+
+typedef enum {
+    NGX_ENVELOPE_USE_OWN = 0,     /* the statement is about it */
+    NGX_ENVELOPE_USE_KID,         /* "kid=" */
+    NGX_ENVELOPE_USE_OVER,        /* in what is signed */
+    NGX_ENVELOPE_USE_STEP         /* an iv, in an aad */
+} ngx_envelope_use_kind_e;
+
+
+typedef struct {
+    ngx_envelope_address_t        *address;
+    ngx_envelope_use_kind_e        kind;
+} ngx_envelope_use_t;
 
 
 typedef struct {
@@ -172,6 +192,27 @@ extern const ngx_envelope_statement_def_t  ngx_envelope_field_def;
 extern const ngx_envelope_statement_def_t  ngx_envelope_sign_def;
 
 
+/* fields and signatures at configuration, in files of their own */
+
+ngx_int_t ngx_envelope_field_parse(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_words_t *words,
+    ngx_envelope_reason_t *reason);
+ngx_int_t ngx_envelope_field_link(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_reason_t *reason);
+ngx_int_t ngx_envelope_field_check(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_check_t *check,
+    ngx_envelope_reason_t *reason);
+
+ngx_int_t ngx_envelope_sign_parse(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_words_t *words,
+    ngx_envelope_reason_t *reason);
+ngx_int_t ngx_envelope_sign_link(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_reason_t *reason);
+ngx_int_t ngx_envelope_sign_check(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_check_t *check,
+    ngx_envelope_reason_t *reason);
+
+
 /* small helpers of all who read words */
 
 #define ngx_envelope_is(str, literal)                                         \
@@ -182,7 +223,10 @@ extern const ngx_envelope_statement_def_t  ngx_envelope_sign_def;
 
 ngx_str_t *ngx_envelope_word(ngx_envelope_words_t *words);
 
-/* if the next word is "NAME=..", takes it and points value behind the "=" */
+/*
+ * If the next word is "NAME=..", takes it and points value behind the "=";
+ * value->data is NULL as long as there was none.
+ */
 
 ngx_uint_t ngx_envelope_word_param(ngx_envelope_words_t *words,
     const char *name, ngx_str_t *value);
@@ -201,6 +245,20 @@ ngx_int_t ngx_envelope_format_ring(ngx_envelope_format_t *format,
 
 ngx_envelope_random_t *ngx_envelope_format_random(
     ngx_envelope_format_t *format, ngx_str_t *name, ngx_uint_t *index);
+
+/* pushes all addresses of a statement to an array of ngx_envelope_use_t */
+
+ngx_int_t ngx_envelope_statement_uses(ngx_envelope_statement_t *st,
+    ngx_array_t *uses);
+
+/*
+ * Whether the addresses of the statement with that number go with those of
+ * the others, so that what each does can be undone; marks those that are in
+ * sight only after something was opened.
+ */
+
+ngx_int_t ngx_envelope_format_order(ngx_envelope_format_t *format,
+    ngx_uint_t i, ngx_envelope_reason_t *reason);
 
 /* the bits of a random in ngx_envelope_check_t */
 

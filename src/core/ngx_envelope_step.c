@@ -12,6 +12,9 @@ static ngx_int_t ngx_envelope_step_parse(ngx_envelope_format_t *format,
     ngx_envelope_reason_t *reason);
 static const ngx_envelope_step_def_t *ngx_envelope_step_find(
     ngx_str_t *name);
+static ngx_int_t ngx_envelope_step_failed(ngx_envelope_run_t *run,
+    ngx_envelope_step_t *step, ngx_int_t rc);
+static ngx_uint_t ngx_envelope_step_keyed(ngx_envelope_step_t *step);
 
 
 static const ngx_envelope_step_def_t  *ngx_envelope_step_defs[] = {
@@ -133,9 +136,7 @@ ngx_envelope_step_find(ngx_str_t *name)
 
     for (def = ngx_envelope_step_defs; *def; def++) {
 
-        if ((*def)->name.len == name->len
-            && ngx_strncmp((*def)->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_envelope_str_equal((ngx_str_t *) &(*def)->name, name)) {
             return *def;
         }
     }
@@ -252,13 +253,18 @@ ngx_envelope_steps_seal(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
         rc = step[i].def->seal(run, &step[i], &in, text);
 
         if (rc != NGX_OK) {
-            ngx_envelope_reason_prepend(run->reason, "%V: ", &step[i].name);
-            return rc;
+            return ngx_envelope_step_failed(run, &step[i], rc);
         }
     }
 
     return NGX_OK;
 }
+
+
+/*
+ * Behind a key nothing is told of what was recovered, not even how long it
+ * was: for who sends one message after the other that would be an oracle.
+ */
 
 
 ngx_int_t
@@ -267,9 +273,10 @@ ngx_envelope_steps_open(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
 {
     ngx_int_t             rc;
     ngx_str_t             in;
-    ngx_uint_t            i;
+    ngx_uint_t            i, keyed;
     ngx_envelope_step_t  *step;
 
+    keyed = 0;
     step = steps->elts.elts;
 
     for (i = steps->elts.nelts; i-- > 0; /* void */ ) {
@@ -277,9 +284,94 @@ ngx_envelope_steps_open(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
 
         rc = step[i].def->open(run, &step[i], &in, text);
 
+        if (rc == NGX_DECLINED && keyed) {
+            ngx_envelope_declined(run->reason, "what was recovered is not "
+                                  "of this kind");
+        }
+
         if (rc != NGX_OK) {
-            ngx_envelope_reason_prepend(run->reason, "%V: ", &step[i].name);
-            return rc;
+            return ngx_envelope_step_failed(run, &step[i], rc);
+        }
+
+        keyed |= ngx_envelope_step_keyed(&step[i]);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_step_failed(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
+    ngx_int_t rc)
+{
+    if (run->reason->len == 0) {
+        ngx_envelope_failed(run->reason, "out of memory");
+    }
+
+    /* some say it themselves */
+
+    if (run->reason->len < step->name.len
+        || ngx_strncmp(run->reason->data, step->name.data, step->name.len)
+           != 0)
+    {
+        ngx_envelope_reason_prepend(run->reason, "%V: ", &step->name);
+    }
+
+    return rc;
+}
+
+
+static ngx_uint_t
+ngx_envelope_step_keyed(ngx_envelope_step_t *step)
+{
+    return step->key.kind != NGX_ENVELOPE_REF_NONE;
+}
+
+
+ngx_uint_t
+ngx_envelope_steps_keyed(ngx_envelope_steps_t *steps)
+{
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = 0; i < steps->elts.nelts; i++) {
+        if (ngx_envelope_step_keyed(&step[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_envelope_steps_shape(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps)
+{
+    ngx_int_t             rc;
+    ngx_str_t             text;
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = 0; i < steps->elts.nelts; i++) {
+
+        if (step[i].iv.kind == NGX_ENVELOPE_REF_ADDRESS
+            && !step[i].iv.address->inner)
+        {
+            rc = ngx_envelope_run_read(run, step[i].iv.address, &text);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        if (step[i].aad) {
+            rc = ngx_envelope_run_template_shape(run, step[i].aad);
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
     }
 

@@ -158,7 +158,7 @@ ngx_envelope_aes_parse_iv(ngx_envelope_format_t *format,
         return rc;
     }
 
-    if (iv->len > sizeof("hex:") - 1
+    if (iv->len >= sizeof("hex:") - 1
         && ngx_strncmp(iv->data, "hex:", sizeof("hex:") - 1) == 0)
     {
         ref->kind = NGX_ENVELOPE_REF_CONSTANT;
@@ -183,6 +183,8 @@ static ngx_int_t
 ngx_envelope_aes_parse_aad(ngx_envelope_format_t *format,
     ngx_envelope_step_t *step, ngx_str_t *aad, ngx_envelope_reason_t *reason)
 {
+    ngx_int_t  rc;
+
     if (step->cipher.mode != NGX_ENVELOPE_CIPHER_GCM) {
         return ngx_envelope_declined(reason, "%V takes no aad=",
                                      &step->name);
@@ -193,7 +195,16 @@ ngx_envelope_aes_parse_aad(ngx_envelope_format_t *format,
         return NGX_ERROR;
     }
 
-    return ngx_envelope_template_parse(step->aad, format, aad, reason);
+    rc = ngx_envelope_template_parse(step->aad, format, aad, reason);
+
+    if (rc == NGX_OK && (step->aad->body || step->aad->sorted)) {
+        return ngx_envelope_declined(reason, "aad= cannot hold %s, which "
+                                     "this statement changes",
+                                     step->aad->body ? "<body>"
+                                                     : "<sorted>");
+    }
+
+    return rc;
 }
 
 
@@ -300,14 +311,7 @@ ngx_envelope_aes_check(ngx_envelope_format_t *format,
         return rc;
     }
 
-    rc = ngx_envelope_ref_check(format, &step->iv, check, reason);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return step->aad ? ngx_envelope_template_check(format, step->aad, check,
-                                                   reason)
-                     : NGX_OK;
+    return ngx_envelope_ref_check(format, &step->iv, check, reason);
 }
 
 

@@ -22,6 +22,8 @@ static ngx_int_t ngx_envelope_rsa_step_seal(ngx_envelope_run_t *run,
     ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out);
 static ngx_int_t ngx_envelope_rsa_step_open(ngx_envelope_run_t *run,
     ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out);
+static ngx_int_t ngx_envelope_rsa_step_count(ngx_envelope_run_t *run,
+    size_t len);
 static ngx_int_t ngx_envelope_rsa_step_keys(ngx_envelope_format_t *format,
     ngx_envelope_step_t *step, ngx_uint_t all, ngx_uint_t need_private,
     ngx_envelope_reason_t *reason);
@@ -186,9 +188,13 @@ static ngx_int_t
 ngx_envelope_rsa_step_seal(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
     ngx_str_t *in, ngx_str_t *out)
 {
-    return ngx_envelope_rsa_seal(&step->rsa,
-                                 ngx_envelope_run_key(run, &step->key),
-                                 run->pool, in, out, run->reason);
+    ngx_int_t  rc;
+
+    rc = ngx_envelope_rsa_seal(&step->rsa,
+                               ngx_envelope_run_key(run, &step->key),
+                               run->pool, in, out, run->reason);
+
+    return (rc == NGX_OK) ? ngx_envelope_rsa_step_count(run, out->len) : rc;
 }
 
 
@@ -196,7 +202,33 @@ static ngx_int_t
 ngx_envelope_rsa_step_open(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
     ngx_str_t *in, ngx_str_t *out)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_envelope_rsa_step_count(run, in->len);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     return ngx_envelope_rsa_open(&step->rsa,
                                  ngx_envelope_run_key(run, &step->key),
                                  run->pool, in, out, run->reason);
+}
+
+
+/* what bounds one value bounds all the values of a "*" together, too */
+
+static ngx_int_t
+ngx_envelope_rsa_step_count(ngx_envelope_run_t *run, size_t len)
+{
+    if (len > NGX_ENVELOPE_RSA_TEXT_MAX
+        || run->rsa + len > NGX_ENVELOPE_RSA_TEXT_MAX)
+    {
+        return ngx_envelope_declined(run->reason, "more than %d bytes of RSA "
+                                     "ciphertext in one message",
+                                     NGX_ENVELOPE_RSA_TEXT_MAX);
+    }
+
+    run->rsa += len;
+
+    return NGX_OK;
 }

@@ -144,7 +144,7 @@ ngx_envelope_template_mark(ngx_envelope_template_t *template,
         return NGX_OK;
     }
 
-    if (name->len > sizeof("secret:") - 1
+    if (name->len >= sizeof("secret:") - 1
         && ngx_strncmp(name->data, "secret:", sizeof("secret:") - 1) == 0)
     {
         piece->kind = NGX_ENVELOPE_PIECE_SECRET;
@@ -191,6 +191,8 @@ ngx_envelope_template_link(ngx_envelope_template_t *template,
         if (rc != NGX_OK) {
             return rc;
         }
+
+        format->tries |= (uint64_t) 1 << piece[i].index;
     }
 
     return NGX_OK;

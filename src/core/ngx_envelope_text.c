@@ -103,6 +103,11 @@ ngx_envelope_text_sorted(ngx_envelope_run_t *run,
     ngx_uint_t             i, n, total;
     ngx_envelope_node_t   *node, **nodes;
 
+    if (run->root->type != NGX_ENVELOPE_JSON_OBJECT) {
+        return ngx_envelope_declined(run->reason, "the message is not a JSON "
+                                     "object");
+    }
+
     n = 0;
 
     for (node = run->root->child; node; node = node->next) {
@@ -148,7 +153,10 @@ ngx_envelope_text_sorted(ngx_envelope_run_t *run,
 }
 
 
-/* the signature itself, what "except=" names, what "skip=empty" means */
+/*
+ * What "except=" names, what "skip=empty" means.  The signature itself is not
+ * there: not yet when sealing, not any more when opening.
+ */
 
 static ngx_uint_t
 ngx_envelope_text_left_out(ngx_envelope_statement_t *st,
@@ -157,25 +165,7 @@ ngx_envelope_text_left_out(ngx_envelope_statement_t *st,
     ngx_str_t   *name;
     ngx_uint_t   i;
 
-    if (st == NULL) {
-        return 0;
-    }
-
-    if (st->address.kind == NGX_ENVELOPE_ADDRESS_MEMBER
-        && st->address.n == 1
-        && node->name.len == st->address.tokens[0].len
-        && ngx_memcmp(node->name.data, st->address.tokens[0].data,
-                      node->name.len)
-           == 0)
-    {
-        return 1;
-    }
-
-    if (st->u.sign.skip_empty
-        && (node->type == NGX_ENVELOPE_JSON_NULL
-            || (node->type == NGX_ENVELOPE_JSON_STRING
-                && node->text.len == 2)))
-    {
+    if (st->u.sign.skip_empty && ngx_envelope_node_empty(node)) {
         return 1;
     }
 
@@ -183,9 +173,7 @@ ngx_envelope_text_left_out(ngx_envelope_statement_t *st,
 
     for (i = 0; i < st->u.sign.except.nelts; i++) {
 
-        if (name[i].len == node->name.len
-            && ngx_memcmp(name[i].data, node->name.data, name[i].len) == 0)
-        {
+        if (ngx_envelope_str_equal(&name[i], &node->name)) {
             return 1;
         }
     }
@@ -199,14 +187,15 @@ ngx_envelope_text_left_out(ngx_envelope_statement_t *st,
 static int ngx_libc_cdecl
 ngx_envelope_text_cmp(const void *one, const void *two)
 {
-    int                    rc;
-    ngx_envelope_node_t   *a, *b;
+    int                   rc;
+    size_t                n;
+    ngx_envelope_node_t  *a, *b;
 
     a = *(ngx_envelope_node_t **) one;
     b = *(ngx_envelope_node_t **) two;
 
-    rc = ngx_memcmp(a->name.data, b->name.data,
-                    ngx_min(a->name.len, b->name.len));
+    n = ngx_min(a->name.len, b->name.len);
+    rc = n ? ngx_memcmp(a->name.data, b->name.data, n) : 0;
 
     if (rc) {
         return rc;
@@ -223,7 +212,7 @@ ngx_envelope_text_pairs(ngx_envelope_run_t *run, ngx_envelope_node_t **nodes,
     u_char      *p;
     size_t       len;
     ngx_int_t    rc;
-    ngx_str_t   *values, raw;
+    ngx_str_t   *values;
     ngx_uint_t   i;
 
     values = ngx_palloc(run->pool, ngx_max(n, 1) * sizeof(ngx_str_t));
@@ -235,19 +224,12 @@ ngx_envelope_text_pairs(ngx_envelope_run_t *run, ngx_envelope_node_t **nodes,
 
     for (i = 0; i < n; i++) {
 
-        rc = ngx_envelope_json_text(run->pool, nodes[i], &raw);
+        rc = (nodes[i]->type == NGX_ENVELOPE_JSON_STRING)
+             ? ngx_envelope_run_string(run, nodes[i], &values[i])
+             : ngx_envelope_json_text(run->pool, nodes[i], &values[i]);
+
         if (rc != NGX_OK) {
             return rc;
-        }
-
-        values[i] = raw;
-
-        if (nodes[i]->type == NGX_ENVELOPE_JSON_STRING) {
-            rc = ngx_envelope_json_decode(run->pool, &raw, &values[i],
-                                          run->reason);
-            if (rc != NGX_OK) {
-                return rc;
-            }
         }
 
         len += nodes[i]->name.len + 1 + values[i].len + 1;
@@ -266,9 +248,15 @@ ngx_envelope_text_pairs(ngx_envelope_run_t *run, ngx_envelope_node_t **nodes,
             *p++ = '&';
         }
 
-        p = ngx_cpymem(p, nodes[i]->name.data, nodes[i]->name.len);
+        if (nodes[i]->name.len) {
+            p = ngx_cpymem(p, nodes[i]->name.data, nodes[i]->name.len);
+        }
+
         *p++ = '=';
-        p = ngx_cpymem(p, values[i].data, values[i].len);
+
+        if (values[i].len) {
+            p = ngx_cpymem(p, values[i].data, values[i].len);
+        }
     }
 
     text->len = p - text->data;
@@ -299,42 +287,6 @@ ngx_envelope_run_template_shape(ngx_envelope_run_t *run,
         rc = ngx_envelope_run_read(run, &piece[i].address, &text);
         if (rc != NGX_OK) {
             return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_envelope_template_check(ngx_envelope_format_t *format,
-    ngx_envelope_template_t *template, ngx_envelope_check_t *check,
-    ngx_envelope_reason_t *reason)
-{
-    ngx_uint_t                  i, j;
-    ngx_envelope_piece_t       *piece;
-    ngx_envelope_statement_t  **st;
-
-    piece = template->pieces.elts;
-    st = format->statements.elts;
-
-    for (i = 0; i < template->pieces.nelts; i++) {
-
-        if (piece[i].kind != NGX_ENVELOPE_PIECE_ADDRESS) {
-            continue;
-        }
-
-        for (j = check->position + 1; j < format->statements.nelts; j++) {
-
-            if (st[j]->writes
-                && ngx_envelope_address_equal(&piece[i].address,
-                                              &st[j]->address))
-            {
-                return ngx_envelope_declined(reason, "<%V> is written by "
-                                             "\"%V\" only later, move that "
-                                             "up", &piece[i].address.text,
-                                             &st[j]->label);
-            }
         }
     }
 

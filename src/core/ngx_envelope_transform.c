@@ -16,6 +16,12 @@ static ngx_int_t ngx_envelope_run_scan(ngx_envelope_run_t *run,
 
 static ngx_int_t ngx_envelope_seal(ngx_envelope_run_t *run,
     const ngx_envelope_statement_t **at);
+static ngx_int_t ngx_envelope_seal_object(ngx_envelope_run_t *run,
+    const ngx_envelope_statement_t **at);
+static ngx_int_t ngx_envelope_seal_when(ngx_envelope_run_t *run,
+    ngx_uint_t written, const ngx_envelope_statement_t **at);
+static ngx_int_t ngx_envelope_take_out_one(ngx_envelope_run_t *run,
+    ngx_envelope_statement_t *st, ngx_envelope_address_t *address);
 static ngx_int_t ngx_envelope_take_out(ngx_envelope_run_t *run,
     const ngx_envelope_statement_t **at);
 
@@ -55,6 +61,7 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
         output->statement = NULL;
         output->outcome = NGX_ENVELOPE_PASSED;
         output->body = input->body;
+        output->reason.len = 0;
         return;
     }
 
@@ -71,7 +78,9 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
 
     output->outcome = NGX_ENVELOPE_REJECTED;
     output->body_set = 0;
+    output->headers.nelts = 0;
     ngx_str_null(&output->body);
+    ngx_str_null(&output->kid);
 
     if (rc == NGX_DECLINED) {
         output->fault = run.decoded ? NGX_ENVELOPE_FAULT_SECRET
@@ -188,6 +197,18 @@ ngx_envelope_seal(ngx_envelope_run_t *run,
         }
     }
 
+    rc = ngx_envelope_seal_object(run, at);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* a condition on what the message brings, and not on what becomes of it */
+
+    rc = ngx_envelope_seal_when(run, 0, at);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     rc = ngx_envelope_take_out(run, at);
     if (rc != NGX_OK) {
         return rc;
@@ -196,6 +217,11 @@ ngx_envelope_seal(ngx_envelope_run_t *run,
     st = run->format->statements.elts;
 
     for (i = 0; i < run->format->statements.nelts; i++) {
+
+        if (st[i]->def == &ngx_envelope_when_def) {
+            continue;
+        }
+
         *at = st[i];
 
         rc = st[i]->def->seal(run, st[i]);
@@ -204,7 +230,80 @@ ngx_envelope_seal(ngx_envelope_run_t *run,
         }
     }
 
+    /* .. unless the format writes it, for then it is what opening will see */
+
+    return ngx_envelope_seal_when(run, 1, at);
+}
+
+
+/* whose members are addressed has to be an object */
+
+static ngx_int_t
+ngx_envelope_seal_object(ngx_envelope_run_t *run,
+    const ngx_envelope_statement_t **at)
+{
+    ngx_uint_t                  i;
+    ngx_envelope_statement_t  **st;
+
+    if (run->root == NULL || run->root->type == NGX_ENVELOPE_JSON_OBJECT) {
+        return NGX_OK;
+    }
+
+    if (!run->format->body) {
+        return ngx_envelope_declined(run->reason, "the message is not a JSON "
+                                     "object");
+    }
+
+    st = run->format->statements.elts;
+
+    for (i = 0; i < run->format->statements.nelts; i++) {
+
+        if (st[i]->plain
+            && st[i]->address.n
+            && st[i]->def != &ngx_envelope_body_def)
+        {
+            *at = st[i];
+            return ngx_envelope_declined(run->reason, "the message is not a "
+                                         "JSON object");
+        }
+    }
+
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_seal_when(ngx_envelope_run_t *run, ngx_uint_t written,
+    const ngx_envelope_statement_t **at)
+{
+    ngx_int_t                   rc, done;
+    ngx_uint_t                  i;
+    ngx_envelope_statement_t  **st;
+
+    done = NGX_OK;
+    st = run->format->statements.elts;
+
+    for (i = 0; i < run->format->statements.nelts; i++) {
+
+        if (st[i]->def != &ngx_envelope_when_def
+            || st[i]->u.set.written != written)
+        {
+            continue;
+        }
+
+        *at = st[i];
+
+        rc = st[i]->def->seal(run, st[i]);
+
+        if (rc == NGX_DONE) {
+            done = NGX_DONE;
+
+        } else if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return done;
 }
 
 
@@ -216,42 +315,25 @@ ngx_envelope_take_out(ngx_envelope_run_t *run,
 {
     ngx_int_t                   rc;
     ngx_uint_t                  i;
-    ngx_envelope_address_t     *kid;
     ngx_envelope_statement_t  **st;
 
     st = run->format->statements.elts;
 
     for (i = 0; i < run->format->statements.nelts; i++) {
-        *at = st[i];
-
-        if (st[i]->address.kind == NGX_ENVELOPE_ADDRESS_MEMBER
-            && !st[i]->plain)
-        {
-            continue;
-        }
-
-        if (st[i]->address.kind == NGX_ENVELOPE_ADDRESS_MEMBER
-            && st[i]->address.n
-            && run->root->type != NGX_ENVELOPE_JSON_OBJECT
-            && st[i]->def != &ngx_envelope_body_def)
-        {
-            return ngx_envelope_declined(run->reason, "the message is not a "
-                                         "JSON object");
-        }
 
         if (!st[i]->writes) {
             continue;
         }
 
-        rc = ngx_envelope_run_remove(run, &st[i]->address);
+        *at = st[i];
+
+        rc = ngx_envelope_take_out_one(run, st[i], &st[i]->address);
         if (rc != NGX_OK) {
             return rc;
         }
 
-        kid = (st[i]->def == &ngx_envelope_sign_def) ? st[i]->u.sign.kid
-                                                     : NULL;
-        if (kid) {
-            rc = ngx_envelope_run_remove(run, kid);
+        if (st[i]->def == &ngx_envelope_sign_def && st[i]->u.sign.kid) {
+            rc = ngx_envelope_take_out_one(run, st[i], st[i]->u.sign.kid);
             if (rc != NGX_OK) {
                 return rc;
             }
@@ -261,6 +343,21 @@ ngx_envelope_take_out(ngx_envelope_run_t *run,
     *at = NULL;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_take_out_one(ngx_envelope_run_t *run,
+    ngx_envelope_statement_t *st, ngx_envelope_address_t *address)
+{
+    if (address->kind == NGX_ENVELOPE_ADDRESS_MEMBER && !st->plain) {
+
+        /* it will be a member of the envelope, which is not there yet */
+
+        return NGX_OK;
+    }
+
+    return ngx_envelope_run_remove(run, address);
 }
 
 
@@ -310,7 +407,7 @@ ngx_envelope_open(ngx_envelope_run_t *run, ngx_envelope_output_t *output)
 
         rc = ngx_envelope_open_attempt(run, &at);
 
-        if (first) {
+        if (first || rc == NGX_ERROR) {
             output->statement = at;
             reason = *run->reason;
         }
@@ -318,6 +415,8 @@ ngx_envelope_open(ngx_envelope_run_t *run, ngx_envelope_output_t *output)
         if (rc != NGX_DECLINED || !ngx_envelope_open_next(run)) {
             break;
         }
+
+        run->reason->len = 0;
 
         if (run->root) {
             rc = ngx_envelope_run_scan(run, &body);
@@ -349,16 +448,17 @@ static ngx_int_t
 ngx_envelope_open_shape(ngx_envelope_run_t *run,
     const ngx_envelope_statement_t **at)
 {
-    ngx_int_t                   rc;
+    ngx_int_t                   rc, done;
     ngx_uint_t                  i, n, when;
     ngx_envelope_statement_t  **st;
 
+    done = NGX_OK;
     st = run->format->statements.elts;
     n = run->format->statements.nelts;
 
     /* a message that passes unchanged need not be of the format otherwise */
 
-    for (when = 2; when-- > 0; /* void */ ) {
+    for (when = 2; when-- > 0 && done == NGX_OK; /* void */ ) {
 
         for (i = n; i-- > 0; /* void */ ) {
 
@@ -371,13 +471,17 @@ ngx_envelope_open_shape(ngx_envelope_run_t *run,
             *at = st[i];
 
             rc = st[i]->def->shape(run, st[i]);
-            if (rc != NGX_OK) {
+
+            if (rc == NGX_DONE) {
+                done = NGX_DONE;
+
+            } else if (rc != NGX_OK) {
                 return rc;
             }
         }
     }
 
-    return NGX_OK;
+    return done;
 }
 
 
@@ -391,6 +495,10 @@ ngx_envelope_open_attempt(ngx_envelope_run_t *run,
 
     st = run->format->statements.elts;
     *at = NULL;
+
+    run->reason->len = 0;
+    run->known = 0;
+    run->rsa = 0;
 
     for (i = run->format->statements.nelts; i-- > 0; /* void */ ) {
 
@@ -421,6 +529,11 @@ ngx_envelope_open_next(ngx_envelope_run_t *run)
     rings = run->format->rings.elts;
 
     for (i = 0; i < run->format->rings.nelts; i++) {
+
+        if ((run->format->tries >> i & 1) == 0) {
+            continue;
+        }
+
         n = rings[i]->is_secret ? rings[i]->secrets.nelts
                                 : rings[i]->keys.nelts;
 
