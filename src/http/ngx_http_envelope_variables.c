@@ -484,10 +484,10 @@ ngx_http_envelope_find_ctx(ngx_http_request_t *r)
 {
     ngx_http_envelope_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+    ctx = ngx_http_envelope_last_ctx(r);
 
-    if (ctx == NULL || ctx->role == NULL) {
-        ctx = ngx_http_get_module_ctx(r->main, ngx_http_envelope_module);
+    if (ctx == NULL || (ctx->role == NULL && ctx->result == 0)) {
+        ctx = ngx_http_envelope_last_ctx(r->main);
     }
 
     return ctx;
