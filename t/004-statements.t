@@ -30,7 +30,8 @@ add_block_preprocessor(sub {
 
     if (!defined $block->wrong) {
         $block->set_value('request', 'GET /t');
-        $block->set_value('response_body', 'ok');
+        $block->set_value('response_body', 'ok')
+            if !defined $block->response_body;
         return;
     }
 
@@ -61,7 +62,7 @@ envelope_$role vm;
 EOC
 });
 
-plan tests => repeat_each() * 312;
+plan tests => repeat_each() * 318;
 
 run_tests();
 
@@ -988,3 +989,38 @@ when code 0;
 [emerg]
 envelope_profile "vm": webhook: "when code 0": "when" is for responses and replies: whatever else comes in has to be of its format in
 /html/vm.conf:7
+
+
+
+=== TEST 79: quotes that begin inside of a word
+--- wrong
+call request
+sign s = sha256 over="<a> b" | hex;
+--- error_log
+[emerg]
+unexpected "b"", quotes go around the whole word: "over=.." in
+/html/vm.conf:7
+
+
+
+=== TEST 80: quotes around a whole value are not a part of it
+--- http_config
+    envelope_profile vm {
+        request {
+            sign header:X-Digest = sha1 over="abc" | hex;
+            sign header:X-Other = sha1 'over=a b' | hex;
+        }
+    }
+--- config
+    location /t {
+        envelope_call vm;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/sealed;
+    }
+
+    location /sealed {
+        return 200 "$http_x_digest $http_x_other";
+    }
+--- request
+GET /t
+--- response_body chomp
+a9993e364706816aba3e25717850c26c9cd0d89d 7dbde93504122a707f849f2c12bdd9de71b41929

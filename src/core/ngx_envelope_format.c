@@ -472,6 +472,16 @@ ngx_envelope_word_param(ngx_envelope_words_t *words, const char *name,
     value->data = word->data + len + 1;
     value->len = word->len - len - 1;
 
+    /* for nginx a quote inside of a word is a character like any other */
+
+    if (value->len > 1
+        && (value->data[0] == '"' || value->data[0] == '\'')
+        && value->data[value->len - 1] == value->data[0])
+    {
+        value->data++;
+        value->len -= 2;
+    }
+
     words->pos++;
 
     return 1;

@@ -155,9 +155,8 @@ ngx_envelope_headers_set_param(ngx_envelope_headers_t *headers,
         }
     }
 
-    if (ngx_envelope_headers_get(headers, name, &old) == 0) {
-        ngx_str_set(&old, "");
-    }
+    ngx_str_set(&old, "");
+    (void) ngx_envelope_headers_get(headers, name, &old);
 
     new.len = old.len + 1 + param->len + 1 + value->len;
     new.data = ngx_envelope_secret_alloc(headers->pool, new.len);

@@ -552,7 +552,10 @@ ngx_envelope_order_when(ngx_envelope_format_t *format, ngx_uint_t i)
 }
 
 
-/* whether a field is sure to seal the body as a whole */
+/*
+ * What was signed before is out of sight; and whether a field is sure to seal
+ * the body as a whole.
+ */
 
 static void
 ngx_envelope_order_body(ngx_envelope_format_t *format, ngx_uint_t i)
@@ -561,6 +564,12 @@ ngx_envelope_order_body(ngx_envelope_format_t *format, ngx_uint_t i)
     ngx_envelope_statement_t  **st;
 
     st = format->statements.elts;
+
+    for (j = 0; j < i; j++) {
+        if (st[j]->def == &ngx_envelope_sign_def) {
+            st[j]->u.sign.over.inner = 1;
+        }
+    }
 
     for (j = i + 1; j < format->statements.nelts; j++) {
 

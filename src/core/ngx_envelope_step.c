@@ -47,6 +47,14 @@ ngx_envelope_steps_parse(ngx_envelope_format_t *format,
 
     while ((word = ngx_envelope_word(words)) != NULL) {
 
+        if (word->len && (word->data[word->len - 1] == '"'
+                          || word->data[word->len - 1] == '\''))
+        {
+            return ngx_envelope_declined(reason, "unexpected \"%V\", quotes "
+                                         "go around the whole word: "
+                                         "\"over=..\"", word);
+        }
+
         if (!ngx_envelope_is(word, "|")) {
             return ngx_envelope_declined(reason, "unexpected \"%V\", steps "
                                          "are separated by \"|\"", word);

@@ -40,6 +40,8 @@ typedef struct {
     ngx_array_t                 pieces;   /* ngx_envelope_piece_t */
     unsigned                    body:1;
     unsigned                    sorted:1;
+    unsigned                    inner:1;  /* <sorted> is of a message inside
+                                             of the one that comes in */
     unsigned                    secret:1;
 } ngx_envelope_template_t;
 

@@ -16,6 +16,8 @@ static ngx_int_t ngx_envelope_text_piece(ngx_envelope_run_t *run,
     ngx_str_t *text);
 static ngx_int_t ngx_envelope_text_sorted(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_str_t *text);
+static ngx_int_t ngx_envelope_text_members(ngx_envelope_run_t *run,
+    ngx_envelope_node_t ***members, ngx_uint_t *nmembers);
 static ngx_uint_t ngx_envelope_text_left_out(ngx_envelope_statement_t *st,
     ngx_envelope_node_t *node);
 static int ngx_libc_cdecl ngx_envelope_text_cmp(const void *one,
@@ -100,7 +102,32 @@ static ngx_int_t
 ngx_envelope_text_sorted(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st, ngx_str_t *text)
 {
+    ngx_int_t              rc;
     ngx_uint_t             i, n, total;
+    ngx_envelope_node_t  **nodes;
+
+    rc = ngx_envelope_text_members(run, &nodes, &total);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    for (i = 0, n = 0; i < total; i++) {
+        if (!ngx_envelope_text_left_out(st, nodes[i])) {
+            nodes[n++] = nodes[i];
+        }
+    }
+
+    return ngx_envelope_text_pairs(run, nodes, n, text);
+}
+
+
+/* the top-level members by their names, of which none may stand there twice */
+
+static ngx_int_t
+ngx_envelope_text_members(ngx_envelope_run_t *run,
+    ngx_envelope_node_t ***members, ngx_uint_t *nmembers)
+{
+    ngx_uint_t             i, n;
     ngx_envelope_node_t   *node, **nodes;
 
     if (run->root->type != NGX_ENVELOPE_JSON_OBJECT) {
@@ -140,16 +167,10 @@ ngx_envelope_text_sorted(ngx_envelope_run_t *run,
         }
     }
 
-    total = n;
-    n = 0;
+    *members = nodes;
+    *nmembers = n;
 
-    for (i = 0; i < total; i++) {
-        if (!ngx_envelope_text_left_out(st, nodes[i])) {
-            nodes[n++] = nodes[i];
-        }
-    }
-
-    return ngx_envelope_text_pairs(run, nodes, n, text);
+    return NGX_OK;
 }
 
 
@@ -271,8 +292,16 @@ ngx_envelope_run_template_shape(ngx_envelope_run_t *run,
 {
     ngx_int_t              rc;
     ngx_str_t              text;
-    ngx_uint_t             i;
+    ngx_uint_t             i, n;
+    ngx_envelope_node_t  **nodes;
     ngx_envelope_piece_t  *piece;
+
+    if (template->sorted && !template->inner) {
+        rc = ngx_envelope_text_members(run, &nodes, &n);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     piece = template->pieces.elts;
 

@@ -203,6 +203,13 @@ test_body(void)
     seal(f, "[1]");
     is_shape("the message is not a JSON object", "body: <sorted> of an array");
 
+    f = request("sign s = sha256 over=<sorted> | hex; body data;"
+                "field data = json | base64");
+    roundtrip(f, "{\"a\":1}", "body: <sorted> inside");
+    open_(f, "{\"data\":\"eyJhIjoxLCJhIjoyLCJzIjoiIn0=\",\"x\":1,\"x\":2}");
+    is_secret("a member stands twice in what <sorted> joins",
+              "body: twice in <sorted> inside");
+
     f = request("body data; field data = string | base64");
     seal(f, " \"t\\u0065xt\"\n");
     is_sealed("{\"data\":\"dGV4dA==\"}", "body: a string as such");
