@@ -31,6 +31,7 @@ from collections import namedtuple
 
 from Cryptodome.Cipher import AES, PKCS1_OAEP, PKCS1_v1_5
 from Cryptodome.Hash import SHA1, SHA256
+from Cryptodome.Math.Numbers import Integer
 from Cryptodome.PublicKey import RSA
 from Cryptodome.Signature import pkcs1_15, pss
 
@@ -280,8 +281,8 @@ def type1_encrypt(data, key):
     k, out = size(key), []
     for part in cut(data, k - 11) or [b""]:
         block = b"\x00\x01" + b"\xff" * (k - 3 - len(part)) + b"\x00" + part
-        number = pow(int.from_bytes(block, "big"), key.d, key.n)
-        out.append(number.to_bytes(k, "big"))
+        number = pow(Integer.from_bytes(block), key.d, key.n)
+        out.append(number.to_bytes(k))
     return b"".join(out)
 
 
