@@ -9,16 +9,21 @@
 #include "ngx_envelope_secret.h"
 
 
-static ngx_int_t ngx_http_envelope_body_read(ngx_http_request_t *r,
-    ngx_buf_t *b, u_char *dst);
+#define NGX_HTTP_ENVELOPE_COLLECT_MIN  4096
+
+
+static ngx_int_t ngx_http_envelope_body_read(ngx_buf_t *b, u_char *dst,
+    ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_http_envelope_body_member(ngx_http_request_t *r,
     ngx_pool_t *pool, ngx_envelope_node_t *root, ngx_str_t *name,
     ngx_str_t *value);
+static size_t ngx_http_envelope_body_size(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, size_t len);
 
 
 ngx_int_t
 ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
-    ngx_str_t *body)
+    ngx_str_t *body, ngx_envelope_reason_t *reason)
 {
     off_t         size;
     u_char       *p;
@@ -51,7 +56,7 @@ ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
 
     p = ngx_envelope_secret_alloc(pool, (size_t) size);
     if (p == NULL) {
-        return NGX_ERROR;
+        return ngx_envelope_failed(reason, "out of memory");
     }
 
     body->data = p;
@@ -65,7 +70,7 @@ ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
 
         } else if (b->in_file) {
 
-            if (ngx_http_envelope_body_read(r, b, p) != NGX_OK) {
+            if (ngx_http_envelope_body_read(b, p, reason) != NGX_OK) {
                 return NGX_ERROR;
             }
 
@@ -78,7 +83,8 @@ ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
 
 
 static ngx_int_t
-ngx_http_envelope_body_read(ngx_http_request_t *r, ngx_buf_t *b, u_char *dst)
+ngx_http_envelope_body_read(ngx_buf_t *b, u_char *dst,
+    ngx_envelope_reason_t *reason)
 {
     off_t    pos;
     ssize_t  n;
@@ -86,9 +92,8 @@ ngx_http_envelope_body_read(ngx_http_request_t *r, ngx_buf_t *b, u_char *dst)
     /* nginx closes the file of a body once an upstream has it */
 
     if (b->file->fd == NGX_INVALID_FILE) {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "the file of the request body is closed");
-        return NGX_ERROR;
+        return ngx_envelope_failed(reason, "the file with the body of the "
+                                   "parent request is closed by now");
     }
 
     for (pos = b->file_pos; pos < b->file_last; pos += n) {
@@ -96,16 +101,15 @@ ngx_http_envelope_body_read(ngx_http_request_t *r, ngx_buf_t *b, u_char *dst)
         n = ngx_read_file(b->file, dst, (size_t) (b->file_last - pos), pos);
 
         if (n == NGX_ERROR) {
-            return NGX_ERROR;
+            return ngx_envelope_failed(reason, "the file with the body "
+                                       "cannot be read");
         }
 
         if (n == 0) {
-            ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                          ngx_read_file_n " has read only %O of %O bytes "
-                          "from \"%s\"",
-                          pos - b->file_pos, b->file_last - b->file_pos,
-                          b->file->name.data);
-            return NGX_ERROR;
+            return ngx_envelope_failed(reason, "the file with the body has "
+                                       "only %O of %O bytes",
+                                       pos - b->file_pos,
+                                       b->file_last - b->file_pos);
         }
 
         dst += n;
@@ -285,6 +289,83 @@ ngx_http_envelope_body_member(ngx_http_request_t *r, ngx_pool_t *pool,
     value->len = text.len;
 
     return NGX_OK;
+}
+
+
+ngx_envelope_fault_e
+ngx_http_envelope_body_collect(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_buf_t *b, ngx_envelope_reason_t *reason)
+{
+    size_t                         len, max;
+    u_char                        *p;
+    ngx_http_envelope_loc_conf_t  *elcf;
+
+    if (ngx_buf_size(b) == 0) {
+        return NGX_ENVELOPE_FAULT_NONE;
+    }
+
+    if (!ngx_buf_in_memory(b)) {
+        (void) ngx_envelope_failed(reason, "it is not in memory");
+        return NGX_ENVELOPE_FAULT_INTERNAL;
+    }
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_envelope_module);
+
+    len = b->last - b->pos;
+
+    if (len > elcf->max_response_size - ctx->collected.len) {
+        (void) ngx_envelope_declined(reason,
+                                     "larger than envelope_max_response_size");
+        return NGX_ENVELOPE_FAULT_SHAPE;
+    }
+
+    if (ctx->collected.len + len > ctx->collected_max) {
+
+        max = ngx_http_envelope_body_size(r, ctx, len);
+        max = ngx_min(max, elcf->max_response_size);
+
+        p = ngx_palloc(r->pool, max);
+        if (p == NULL) {
+            (void) ngx_envelope_failed(reason, "out of memory");
+            return NGX_ENVELOPE_FAULT_INTERNAL;
+        }
+
+        if (ctx->collected_max) {
+            ngx_memcpy(p, ctx->collected.data, ctx->collected.len);
+            ngx_pfree(r->pool, ctx->collected.data);
+        }
+
+        ctx->collected.data = p;
+        ctx->collected_max = max;
+    }
+
+    ngx_memcpy(ctx->collected.data + ctx->collected.len, b->pos, len);
+    ctx->collected.len += len;
+
+    return NGX_ENVELOPE_FAULT_NONE;
+}
+
+
+/*
+ * The announced length is a hint for the first allocation alone: it may be
+ * another's, if a filter in front of this one changes the body.
+ */
+
+static size_t
+ngx_http_envelope_body_size(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, size_t len)
+{
+    size_t  size;
+
+    size = ctx->collected_max * 2;
+
+    if (ctx->collected_max == 0 && r->headers_out.content_length_n > 0) {
+        size = (size_t) r->headers_out.content_length_n;
+    }
+
+    size = ngx_max(size, NGX_HTTP_ENVELOPE_COLLECT_MIN);
+
+    return ngx_max(size, ctx->collected.len + len);
 }
 
 

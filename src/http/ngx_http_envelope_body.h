@@ -15,11 +15,11 @@
  * The request body, wherever nginx has put it (buffers, a temporary file or
  * both), as one string.  A body in a single buffer is used in place, else it
  * is copied into secret memory of the pool.  Empty when there is none.
- * Returns NGX_ERROR, and has logged why, when it cannot be read.
+ * Returns NGX_ERROR with a reason when it cannot be read.
  */
 
 ngx_int_t ngx_http_envelope_body_gather(ngx_http_request_t *r,
-    ngx_pool_t *pool, ngx_str_t *body);
+    ngx_pool_t *pool, ngx_str_t *body, ngx_envelope_reason_t *reason);
 
 /*
  * Gives the request a body structure of its own; one shared with the parent
@@ -38,6 +38,15 @@ ngx_int_t ngx_http_envelope_body_replace(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_envelope_body_members(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_pool_t *pool, ngx_str_t *body);
+
+/*
+ * Appends what is in a buffer of the response to ctx->collected.  Returns
+ * what is wrong with it, with a reason, or NGX_ENVELOPE_FAULT_NONE.
+ */
+
+ngx_envelope_fault_e ngx_http_envelope_body_collect(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_buf_t *b,
+    ngx_envelope_reason_t *reason);
 
 /*
  * The bytes as the whole of a response body, with the marks of its end.

@@ -226,6 +226,37 @@ ngx_http_envelope_problem_body(ngx_http_request_t *r, ngx_str_t *detail,
 }
 
 
+ngx_uint_t
+ngx_http_envelope_problem_due(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ctx && ctx->problem_status) {
+        return !ctx->problem_sent && r->err_status == ctx->problem_status;
+    }
+
+    if (elcf->profile == NULL
+        || r != r->main
+        || r->err_status != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE
+        || r->headers_out.status != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE
+        || r->upstream)
+    {
+        return 0;
+    }
+
+    if (!r->internal) {
+        return 1;
+    }
+
+    /* after a redirect: unless it was the one to an error page */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    return !r->error_page && !clcf->recursive_error_pages;
+}
+
+
 void
 ngx_http_envelope_problem_headers(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx)

@@ -36,6 +36,15 @@ void ngx_http_envelope_problem_set(ngx_http_request_t *r,
     ngx_uint_t status, const ngx_envelope_statement_t *statement,
     ngx_envelope_reason_t *reason);
 
+/*
+ * Whether the header that is about to be sent is nginx's own error page for
+ * a message that was refused, by this module or for its size, and which no
+ * "error_page" has taken.
+ */
+
+ngx_uint_t ngx_http_envelope_problem_due(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf);
+
 /* makes r->headers_out those of the problem */
 
 void ngx_http_envelope_problem_headers(ngx_http_request_t *r,

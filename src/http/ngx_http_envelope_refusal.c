@@ -8,6 +8,8 @@
 #include "ngx_http_envelope_problem.h"
 
 
+static void ngx_http_envelope_response_clear(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
 static ngx_uint_t ngx_http_envelope_error_page(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx);
 static void ngx_http_envelope_response_abort(ngx_http_request_t *r);
@@ -41,41 +43,41 @@ ngx_http_envelope_response_refuse(ngx_http_request_t *r,
 
 
 /*
- * Answers a refused response, as the last that is sent: the caller finalizes
- * the request with what this returns.
- *
- * A status is returned where "error_page" waits for it.  All of nginx's own
- * handlers pass a status from a filter on to ngx_http_finalize_request(); one
- * that is not known here may not, and gets the problem instead.
+ * A status is what "error_page" waits for, and ngx_http_finalize_request()
+ * has to get it; but not all that call a filter look at what it returns, the
+ * filters in between included.  So the request is finalized first, stays as
+ * something is due, and its writer gets the status.
  */
 
 ngx_int_t
 ngx_http_envelope_response_answer(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx)
+    ngx_http_envelope_ctx_t *ctx, ngx_uint_t final)
 {
     ngx_int_t  rc;
 
-    r->buffered &= ~NGX_HTTP_ENVELOPE_BUFFERED;
-
-    if (ctx->verify_only) {
-        r->header_only = 1;
-    }
-
-    ngx_http_clean_header(r);
-
-    r->headers_out.status = ctx->problem_status;
-
     if (ngx_http_envelope_error_page(r, ctx)) {
+
+        if (!final) {
+            ctx->response_state = NGX_HTTP_ENVELOPE_ANSWER;
+            ngx_http_envelope_response_suspend(r, ctx);
+
+            return (ngx_http_post_request(r, NULL) == NGX_OK) ? NGX_AGAIN
+                                                              : NGX_ERROR;
+        }
+
+        ngx_http_envelope_response_clear(r, ctx);
         ctx->response_state = NGX_HTTP_ENVELOPE_PASS;
+
         return ctx->problem_status;
     }
+
+    ngx_http_envelope_response_clear(r, ctx);
+    ngx_http_envelope_problem_headers(r, ctx);
 
     ctx->response_state = NGX_HTTP_ENVELOPE_DONE;
     ctx->problem_sent = 1;
 
     r->err_status = ctx->problem_status;
-
-    ngx_http_envelope_problem_headers(r, ctx);
 
     /* from the top, so that "add_header .. always" sees the status */
 
@@ -85,7 +87,25 @@ ngx_http_envelope_response_answer(ngx_http_request_t *r,
         return rc;
     }
 
-    return ngx_http_envelope_response_body(r, &ctx->problem_body);
+    return ngx_http_envelope_response_body(r, ctx, &ctx->problem_body);
+}
+
+
+/* nothing of the header that was held back belongs to the answer */
+
+static void
+ngx_http_envelope_response_clear(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    ngx_http_envelope_response_resume(r, ctx);
+
+    if (ctx->verify_only) {
+        r->header_only = 1;
+    }
+
+    ngx_http_clean_header(r);
+
+    r->headers_out.status = ctx->problem_status;
 }
 
 
@@ -100,12 +120,6 @@ ngx_http_envelope_error_page(ngx_http_request_t *r,
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     if (r->error_page || clcf->error_pages == NULL || r->uri_changes == 0) {
-        return 0;
-    }
-
-    if (!ctx->upstream && r->content_handler
-        && !ngx_http_envelope_upstream_active(r))
-    {
         return 0;
     }
 
@@ -153,6 +167,7 @@ ngx_http_envelope_response_abort(ngx_http_request_t *r)
 static void
 ngx_http_envelope_abort_handler(ngx_event_t *ev)
 {
+    ngx_int_t                 rc;
     ngx_connection_t         *c;
     ngx_http_request_t       *r;
     ngx_http_upstream_t      *u;
@@ -185,7 +200,8 @@ ngx_http_envelope_abort_handler(ngx_event_t *ev)
     r->main->count++;
     (*u->cleanup)(r);
 
-    ngx_http_finalize_request(r, ngx_http_envelope_response_answer(r, ctx));
+    rc = ngx_http_envelope_response_answer(r, ctx, 1);
+    ngx_http_finalize_request(r, rc);
 
     ngx_http_run_posted_requests(c);
 }
@@ -205,7 +221,8 @@ ngx_http_envelope_abort_cleanup(void *data)
 /*
  * In front of the upstream's own: this is where one learns that the response
  * will not be whole.  What follows from nginx is a flush, or nothing at all
- * when the upstream module has found the body malformed.
+ * where the upstream module has found the body malformed: the request is then
+ * terminated, and there is no waiting for an error page.
  */
 
 void
@@ -223,23 +240,32 @@ ngx_http_envelope_finalize_upstream(ngx_http_request_t *r, ngx_int_t rc)
     r->upstream->finalize_request = ctx->finalize_upstream;
     ctx->finalize_upstream(r, rc);
 
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        ctx->truncated = 1;
-        return;
-    }
-
-    if (rc != NGX_ERROR
-        || ctx->response_state != NGX_HTTP_ENVELOPE_COLLECT
-        || r != r->main
+    if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || rc == NGX_HTTP_REQUEST_TIME_OUT
+        || (rc < NGX_HTTP_SPECIAL_RESPONSE && rc != NGX_ERROR)
+        || (rc == NGX_ERROR && r != r->main)
         || r->connection->error)
     {
         return;
     }
 
-    (void) ngx_envelope_declined(&reason, "its body is malformed");
+    if (ctx->response_state == NGX_HTTP_ENVELOPE_COLLECT) {
 
-    ngx_http_envelope_refuse(r, ctx, NGX_HTTP_ENVELOPE_RESPONSE_SIDE,
-                             NGX_ENVELOPE_FAULT_SHAPE, NULL, &reason);
+        (void) ngx_envelope_declined(&reason, "%s", (rc == NGX_ERROR)
+                                     ? "its body is malformed"
+                                     : "it ended before its end");
 
-    (void) ngx_http_envelope_response_answer(r, ctx);
+        ngx_http_envelope_response_refuse(r, ctx, NGX_ENVELOPE_FAULT_SHAPE,
+                                          NULL, &reason);
+    }
+
+    if (ctx->response_state != NGX_HTTP_ENVELOPE_REFUSED) {
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        r->error_page = 1;
+    }
+
+    (void) ngx_http_envelope_response_answer(r, ctx, 0);
 }

@@ -21,7 +21,8 @@ static ngx_int_t ngx_http_envelope_request_read(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_marks_t *marks);
 static void ngx_http_envelope_request_body(ngx_http_request_t *r);
 static ngx_http_envelope_job_t *ngx_http_envelope_request_job(
-    ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx);
+    ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx,
+    ngx_envelope_reason_t *reason);
 static void ngx_http_envelope_request_done(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job);
 
@@ -32,7 +33,7 @@ static ngx_int_t ngx_http_envelope_request_tidy(ngx_http_request_t *r,
 static ngx_int_t ngx_http_envelope_request_frame(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_array_t *edits);
 static void ngx_http_envelope_request_fail(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, const char *what);
+    ngx_http_envelope_ctx_t *ctx, ngx_envelope_reason_t *reason);
 static void ngx_http_envelope_request_refuse(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx);
 static ngx_int_t ngx_http_envelope_request_drop(ngx_http_request_t *r,
@@ -211,6 +212,7 @@ ngx_http_envelope_request_read(ngx_http_request_t *r,
 static void
 ngx_http_envelope_request_body(ngx_http_request_t *r)
 {
+    ngx_envelope_reason_t       reason;
     ngx_http_envelope_ctx_t    *ctx;
     ngx_http_envelope_job_t    *job;
     ngx_http_envelope_marks_t  *marks;
@@ -226,10 +228,10 @@ ngx_http_envelope_request_body(ngx_http_request_t *r)
 
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    job = ngx_http_envelope_request_job(r, ctx);
+    job = ngx_http_envelope_request_job(r, ctx, &reason);
 
     if (job == NULL) {
-        ngx_http_envelope_request_fail(r, ctx, "cannot be prepared");
+        ngx_http_envelope_request_fail(r, ctx, &reason);
         return;
     }
 
@@ -242,9 +244,11 @@ ngx_http_envelope_request_body(ngx_http_request_t *r)
 
 static ngx_http_envelope_job_t *
 ngx_http_envelope_request_job(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx)
+    ngx_http_envelope_ctx_t *ctx, ngx_envelope_reason_t *reason)
 {
     ngx_http_envelope_job_t  *job;
+
+    (void) ngx_envelope_failed(reason, "it cannot be prepared");
 
     job = ngx_http_envelope_job_create(r, ctx->profile, ctx->role->request,
                                        ctx->role->request_direction);
@@ -252,14 +256,14 @@ ngx_http_envelope_request_job(ngx_http_request_t *r,
         return NULL;
     }
 
-    if (ngx_http_envelope_body_gather(r, job->pool, &job->input.body)
+    if (ngx_http_envelope_headers_in(r, job->pool, &job->input.headers,
+                                     &job->input.nheaders)
         != NGX_OK)
     {
         return NULL;
     }
 
-    if (ngx_http_envelope_headers_in(r, job->pool, &job->input.headers,
-                                     &job->input.nheaders)
+    if (ngx_http_envelope_body_gather(r, job->pool, &job->input.body, reason)
         != NGX_OK)
     {
         return NULL;
@@ -281,6 +285,7 @@ static void
 ngx_http_envelope_request_done(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job)
 {
+    ngx_envelope_reason_t     reason;
     ngx_http_envelope_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
@@ -298,7 +303,8 @@ ngx_http_envelope_request_done(ngx_http_request_t *r,
     }
 
     if (ngx_http_envelope_request_release(r, ctx, job) != NGX_OK) {
-        ngx_http_envelope_request_fail(r, ctx, "cannot be passed on");
+        (void) ngx_envelope_failed(&reason, "it cannot be passed on");
+        ngx_http_envelope_request_fail(r, ctx, &reason);
         return;
     }
 
@@ -435,14 +441,10 @@ ngx_http_envelope_request_frame(ngx_http_request_t *r,
 
 static void
 ngx_http_envelope_request_fail(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, const char *what)
+    ngx_http_envelope_ctx_t *ctx, ngx_envelope_reason_t *reason)
 {
-    ngx_envelope_reason_t  reason;
-
-    (void) ngx_envelope_failed(&reason, "the body %s", what);
-
     ngx_http_envelope_refuse(r, ctx, NGX_HTTP_ENVELOPE_REQUEST_SIDE,
-                             NGX_ENVELOPE_FAULT_INTERNAL, NULL, &reason);
+                             NGX_ENVELOPE_FAULT_INTERNAL, NULL, reason);
     ngx_http_envelope_request_refuse(r, ctx);
 }
 

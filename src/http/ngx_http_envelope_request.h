@@ -22,9 +22,13 @@
 #define NGX_HTTP_ENVELOPE_NONCE_LEN  32  /* hex digits of $envelope_nonce */
 #define NGX_HTTP_ENVELOPE_UUID_LEN   36
 
-/* of r->buffered: an answer is due once the response has been transformed */
+/*
+ * Of r->buffered and, where the filter is so far down the chain that nothing
+ * but that wakes it, of c->buffered: an answer is due.
+ */
 
-#define NGX_HTTP_ENVELOPE_BUFFERED   0x08
+#define NGX_HTTP_ENVELOPE_BUFFERED    0x08
+#define NGX_HTTP_ENVELOPE_C_BUFFERED  0x40
 
 
 /*
@@ -38,6 +42,7 @@ typedef enum {
     NGX_HTTP_ENVELOPE_TRANSFORM,
     NGX_HTTP_ENVELOPE_RELEASE,
     NGX_HTTP_ENVELOPE_REFUSED,    /* a response: its rest is swallowed */
+    NGX_HTTP_ENVELOPE_ANSWER,     /* once the request has been finalized */
     NGX_HTTP_ENVELOPE_PROBLEM,    /* the body is swapped for the problem */
     NGX_HTTP_ENVELOPE_PASS,       /* what comes is nginx's own */
     NGX_HTTP_ENVELOPE_DONE
@@ -98,8 +103,7 @@ typedef struct {
 
     unsigned                       request_refused:1;
 
-    unsigned                       upstream:1;    /* it is what answers */
-    unsigned                       truncated:1;   /* by the upstream */
+    unsigned                       outer:1;       /* place of the filter */
     unsigned                       suspended:1;   /* while the job runs */
     unsigned                       inflated:1;    /* what was collected */
     unsigned                       verify_only:1; /* nobody wants the body */

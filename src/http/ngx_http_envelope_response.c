@@ -17,56 +17,140 @@
  */
 
 
-#define NGX_HTTP_ENVELOPE_COLLECT_MIN  4096
-
-
 static ngx_int_t ngx_http_envelope_header_filter(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_envelope_is_problem(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf);
+static ngx_int_t ngx_http_envelope_outer_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_envelope_header(ngx_http_request_t *r,
+    ngx_uint_t outer);
+static ngx_uint_t ngx_http_envelope_is_part(ngx_http_request_t *r);
+static ngx_int_t ngx_http_envelope_header_part(ngx_http_request_t *r);
 static ngx_int_t ngx_http_envelope_header_problem(ngx_http_request_t *r,
-    ngx_http_envelope_loc_conf_t *elcf);
+    ngx_http_envelope_loc_conf_t *elcf, ngx_uint_t outer);
 static ngx_uint_t ngx_http_envelope_is_message(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf);
-static ngx_int_t ngx_http_envelope_header_only(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_envelope_is_sealed(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
+static ngx_uint_t ngx_http_envelope_upstream_active(ngx_http_request_t *r);
 static ngx_int_t ngx_http_envelope_header_hold(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf);
+    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf,
+    ngx_uint_t outer);
 
 static ngx_int_t ngx_http_envelope_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_envelope_outer_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_envelope_body(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_http_envelope_next_body(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_chain_t *in);
 static ngx_uint_t ngx_http_envelope_swallow(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_envelope_collect(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_chain_t *in);
-static ngx_envelope_fault_e ngx_http_envelope_collect_buf(
-    ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx, ngx_buf_t *b,
-    ngx_envelope_reason_t *reason);
-static size_t ngx_http_envelope_collect_size(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, size_t len);
+
+static ngx_int_t ngx_http_envelope_outer_init(ngx_conf_t *cf);
+
+
+static ngx_http_module_t  ngx_http_envelope_seal_filter_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_envelope_outer_init,          /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+/* a module of its own, for a place of its own in the chain of filters */
+
+ngx_module_t  ngx_http_envelope_seal_filter_module = {
+    NGX_MODULE_V1,
+    &ngx_http_envelope_seal_filter_module_ctx, /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
+/* of the outer place: NULL where it is not used, and the inner one does all */
+
+static ngx_http_output_header_filter_pt  ngx_http_next_outer_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_outer_body_filter;
+
 
 static ngx_int_t
 ngx_http_envelope_header_filter(ngx_http_request_t *r)
 {
-    ngx_http_envelope_ctx_t       *ctx;
-    ngx_http_envelope_loc_conf_t  *elcf;
+    return ngx_http_envelope_header(r, 0);
+}
+
+
+static ngx_int_t
+ngx_http_envelope_outer_header_filter(ngx_http_request_t *r)
+{
+    return ngx_http_envelope_header(r, 1);
+}
+
+
+static ngx_int_t
+ngx_http_envelope_header(ngx_http_request_t *r, ngx_uint_t outer)
+{
+    ngx_uint_t                         last, seal;
+    ngx_http_envelope_ctx_t           *ctx;
+    ngx_http_envelope_loc_conf_t      *elcf;
+    ngx_http_output_header_filter_pt   next;
+
+    if (!outer && ngx_http_envelope_is_part(r)) {
+        return ngx_http_envelope_header_part(r);
+    }
+
+    next = outer ? ngx_http_next_outer_header_filter
+                 : ngx_http_next_header_filter;
+
+    /* bodies of subrequests become the main request's on their way out */
+
+    last = (outer || r != r->main || !ngx_http_next_outer_header_filter);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_envelope_module);
 
-    if (ngx_http_envelope_is_problem(r, ctx, elcf)) {
-        return ngx_http_envelope_header_problem(r, elcf);
+    if (ngx_http_envelope_problem_due(r, ctx, elcf)) {
+        return last ? ngx_http_envelope_header_problem(r, elcf, outer)
+                    : next(r);
     }
 
     if (!ngx_http_envelope_is_message(r, ctx, elcf)) {
-        return ngx_http_next_header_filter(r);
+        return next(r);
     }
 
-    if (r->method == NGX_HTTP_HEAD) {
-        return ngx_http_envelope_header_only(r);
+    seal = (elcf->role->response_direction == NGX_ENVELOPE_SEAL);
+
+    if (seal && !last) {
+        return next(r);
+    }
+
+    if (r->method == NGX_HTTP_HEAD || (r->header_only && seal)) {
+
+        /* what it says is of another body than a GET would have */
+
+        r->single_range = 0;
+        ngx_http_envelope_headers_out_clean(r);
+
+        return next(r);
     }
 
     ctx = ngx_http_envelope_get_ctx(r);
@@ -75,10 +159,6 @@ ngx_http_envelope_header_filter(ngx_http_request_t *r)
     }
 
     if (r->header_only) {
-
-        if (elcf->role->response_direction == NGX_ENVELOPE_SEAL) {
-            return ngx_http_envelope_header_only(r);
-        }
 
         /*
          * Whoever asked (auth_request) goes by the status alone, which is
@@ -89,49 +169,66 @@ ngx_http_envelope_header_filter(ngx_http_request_t *r)
         ctx->verify_only = 1;
     }
 
-    return ngx_http_envelope_header_hold(r, ctx, elcf);
+    return ngx_http_envelope_header_hold(r, ctx, elcf, outer);
 }
 
 
 /*
- * Whether this is nginx's own error page for a message that was refused, by
- * this module or for its size, and which no "error_page" has taken.
+ * Whether this is a subrequest that adds to a response which is held back
+ * (slice, in front of this filter): what it sent now would come in front of
+ * the header.
  */
 
 static ngx_uint_t
-ngx_http_envelope_is_problem(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf)
+ngx_http_envelope_is_part(ngx_http_request_t *r)
 {
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_envelope_ctx_t  *ctx;
 
-    if (ctx && ctx->problem_status) {
-        return !ctx->problem_sent && r->err_status == ctx->problem_status;
-    }
-
-    if (elcf->profile == NULL
-        || r != r->main
-        || r->err_status != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE
-        || r->headers_out.status != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE
-        || r->upstream)
-    {
+    if (r == r->main || r->background) {
         return 0;
     }
 
-    if (!r->internal) {
-        return 1;
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_envelope_module);
+
+    if (ctx == NULL || ctx->outer) {
+        return 0;
     }
 
-    /* after a redirect: unless it was the one to an error page */
+    return ctx->response_state == NGX_HTTP_ENVELOPE_COLLECT
+           || ctx->response_state == NGX_HTTP_ENVELOPE_REFUSED;
+}
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    return !r->error_page && !clcf->recursive_error_pages;
+static ngx_int_t
+ngx_http_envelope_header_part(ngx_http_request_t *r)
+{
+    ngx_envelope_reason_t     reason;
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_envelope_module);
+
+    if (ctx->response_state == NGX_HTTP_ENVELOPE_COLLECT) {
+        (void) ngx_envelope_declined(&reason, "a message in parts (slice)");
+
+        ngx_http_envelope_response_refuse(r->main, ctx,
+                                          NGX_ENVELOPE_FAULT_SHAPE, NULL,
+                                          &reason);
+    }
+
+    ctx = ngx_http_envelope_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->response_state = NGX_HTTP_ENVELOPE_DONE;
+
+    return NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_http_envelope_header_problem(ngx_http_request_t *r,
-    ngx_http_envelope_loc_conf_t *elcf)
+    ngx_http_envelope_loc_conf_t *elcf, ngx_uint_t outer)
 {
     ngx_envelope_reason_t     reason;
     ngx_http_envelope_ctx_t  *ctx;
@@ -157,8 +254,10 @@ ngx_http_envelope_header_problem(ngx_http_request_t *r,
 
     ctx->problem_sent = 1;
     ctx->response_state = NGX_HTTP_ENVELOPE_PROBLEM;
+    ctx->outer = outer;
 
-    return ngx_http_next_header_filter(r);
+    return outer ? ngx_http_next_outer_header_filter(r)
+                 : ngx_http_next_header_filter(r);
 }
 
 
@@ -194,8 +293,7 @@ ngx_http_envelope_is_message(ngx_http_request_t *r,
     }
 
     if (elcf->role->response_direction == NGX_ENVELOPE_SEAL) {
-        return r == r->main
-               || (ctx && ctx->request_state == NGX_HTTP_ENVELOPE_DONE);
+        return ngx_http_envelope_is_sealed(r, ctx);
     }
 
     if (ngx_http_envelope_upstream_active(r)) {
@@ -215,9 +313,34 @@ ngx_http_envelope_is_message(ngx_http_request_t *r,
 }
 
 
+/* a subrequest's response is, unless it gets into one that will be */
+
+static ngx_uint_t
+ngx_http_envelope_is_sealed(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    ngx_http_envelope_loc_conf_t  *elcf;
+
+    if (r == r->main) {
+        return 1;
+    }
+
+    if (ctx == NULL || ctx->request_state != NGX_HTTP_ENVELOPE_DONE) {
+        return 0;
+    }
+
+    elcf = ngx_http_get_module_loc_conf(r->main, ngx_http_envelope_module);
+
+    return ngx_http_next_outer_header_filter == NULL
+           || elcf->profile == NULL
+           || elcf->role->response_direction != NGX_ENVELOPE_SEAL
+           || elcf->profile->profile->formats[elcf->role->response] == NULL;
+}
+
+
 /* one that answers now; r->upstream stays set after a redirect */
 
-ngx_uint_t
+static ngx_uint_t
 ngx_http_envelope_upstream_active(ngx_http_request_t *r)
 {
     if (r->upstream == NULL) {
@@ -236,38 +359,31 @@ ngx_http_envelope_upstream_active(ngx_http_request_t *r)
 }
 
 
-/* the fields that would describe a body that is not the one of a GET */
-
-static ngx_int_t
-ngx_http_envelope_header_only(ngx_http_request_t *r)
-{
-    r->single_range = 0;
-
-    ngx_http_envelope_headers_out_clean(r);
-
-    return ngx_http_next_header_filter(r);
-}
-
-
 static ngx_int_t
 ngx_http_envelope_header_hold(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf)
+    ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_loc_conf_t *elcf,
+    ngx_uint_t outer)
 {
     ngx_envelope_reason_t  reason;
 
     ctx->role = elcf->role;
     ctx->profile = elcf->profile;
     ctx->response_state = NGX_HTTP_ENVELOPE_COLLECT;
+    ctx->outer = outer;
 
     /* the range filter measures what is held back here */
 
     r->allow_ranges = 0;
     r->single_range = 0;
 
-    r->filter_need_in_memory = 1;
+    if (outer) {
+        r->main_filter_need_in_memory = 1;
+
+    } else {
+        r->filter_need_in_memory = 1;
+    }
 
     if (r->upstream && r->upstream->cleanup) {
-        ctx->upstream = 1;
         ctx->finalize_upstream = r->upstream->finalize_request;
         r->upstream->finalize_request = ngx_http_envelope_finalize_upstream;
     }
@@ -305,20 +421,44 @@ ngx_http_envelope_header_hold(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_envelope_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_uint_t                last;
     ngx_http_envelope_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
 
-    if (ctx == NULL) {
+    if (ctx == NULL || ctx->outer) {
         return ngx_http_next_body_filter(r, in);
     }
+
+    return ngx_http_envelope_body(r, ctx, in);
+}
+
+
+static ngx_int_t
+ngx_http_envelope_outer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+
+    if (ctx == NULL || !ctx->outer) {
+        return ngx_http_next_outer_body_filter(r, in);
+    }
+
+    return ngx_http_envelope_body(r, ctx, in);
+}
+
+
+static ngx_int_t
+ngx_http_envelope_body(ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_uint_t  last;
 
     switch (ctx->response_state) {
 
     case NGX_HTTP_ENVELOPE_START:
     case NGX_HTTP_ENVELOPE_PASS:
-        return ngx_http_next_body_filter(r, in);
+        return ngx_http_envelope_next_body(r, ctx, in);
 
     case NGX_HTTP_ENVELOPE_COLLECT:
         return ngx_http_envelope_collect(r, ctx, in);
@@ -340,21 +480,40 @@ ngx_http_envelope_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_envelope_response_release(r, ctx);
 
     case NGX_HTTP_ENVELOPE_REFUSED:
-        return (last || ctx->truncated)
-               ? ngx_http_envelope_response_answer(r, ctx) : NGX_OK;
+        return last ? ngx_http_envelope_response_answer(r, ctx, 0) : NGX_OK;
+
+    case NGX_HTTP_ENVELOPE_ANSWER:
+        return in ? NGX_AGAIN : ngx_http_envelope_response_answer(r, ctx, 1);
 
     case NGX_HTTP_ENVELOPE_PROBLEM:
 
         if (in) {
             ctx->response_state = NGX_HTTP_ENVELOPE_DONE;
-            return ngx_http_envelope_response_body(r, &ctx->problem_body);
+            return ngx_http_envelope_response_body(r, ctx,
+                                                   &ctx->problem_body);
         }
 
         /* fall through */
 
     default: /* NGX_HTTP_ENVELOPE_DONE */
-        return ngx_http_next_body_filter(r, NULL);
+
+        /* nginx alerts where there is nothing at all to write */
+
+        if ((in || ctx->outer) && !r->connection->buffered) {
+            return NGX_OK;
+        }
+
+        return ngx_http_envelope_next_body(r, ctx, NULL);
     }
+}
+
+
+static ngx_int_t
+ngx_http_envelope_next_body(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_chain_t *in)
+{
+    return ctx->outer ? ngx_http_next_outer_body_filter(r, in)
+                      : ngx_http_next_body_filter(r, in);
 }
 
 
@@ -395,7 +554,7 @@ ngx_http_envelope_collect(ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx,
 
     for (cl = in; cl; cl = cl->next) {
 
-        fault = ngx_http_envelope_collect_buf(r, ctx, cl->buf, &reason);
+        fault = ngx_http_envelope_body_collect(r, ctx, cl->buf, &reason);
 
         if (fault != NGX_ENVELOPE_FAULT_NONE) {
             break;
@@ -404,98 +563,13 @@ ngx_http_envelope_collect(ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx,
 
     if (fault == NGX_ENVELOPE_FAULT_NONE) {
 
-        if (ngx_http_envelope_swallow(r, in)) {
-            return ngx_http_envelope_response_transform(r, ctx);
-        }
-
-        if (!ctx->truncated) {
-            return NGX_OK;
-        }
-
-        fault = NGX_ENVELOPE_FAULT_SHAPE;
-        (void) ngx_envelope_declined(&reason, "it ended before its end");
+        return ngx_http_envelope_swallow(r, in)
+               ? ngx_http_envelope_response_transform(r, ctx) : NGX_OK;
     }
 
     ngx_http_envelope_response_refuse(r, ctx, fault, NULL, &reason);
 
-    return ngx_http_envelope_body_filter(r, in);
-}
-
-
-static ngx_envelope_fault_e
-ngx_http_envelope_collect_buf(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, ngx_buf_t *b, ngx_envelope_reason_t *reason)
-{
-    size_t                         len, max;
-    u_char                        *p;
-    ngx_http_envelope_loc_conf_t  *elcf;
-
-    if (ngx_buf_size(b) == 0) {
-        return NGX_ENVELOPE_FAULT_NONE;
-    }
-
-    if (!ngx_buf_in_memory(b)) {
-        (void) ngx_envelope_failed(reason, "the body is not in memory");
-        return NGX_ENVELOPE_FAULT_INTERNAL;
-    }
-
-    elcf = ngx_http_get_module_loc_conf(r, ngx_http_envelope_module);
-
-    len = b->last - b->pos;
-
-    if (len > elcf->max_response_size - ctx->collected.len) {
-        (void) ngx_envelope_declined(reason,
-                                     "larger than envelope_max_response_size");
-        return NGX_ENVELOPE_FAULT_SHAPE;
-    }
-
-    if (ctx->collected.len + len > ctx->collected_max) {
-
-        max = ngx_http_envelope_collect_size(r, ctx, len);
-        max = ngx_min(max, elcf->max_response_size);
-
-        p = ngx_palloc(r->pool, max);
-        if (p == NULL) {
-            (void) ngx_envelope_failed(reason, "out of memory");
-            return NGX_ENVELOPE_FAULT_INTERNAL;
-        }
-
-        if (ctx->collected_max) {
-            ngx_memcpy(p, ctx->collected.data, ctx->collected.len);
-            ngx_pfree(r->pool, ctx->collected.data);
-        }
-
-        ctx->collected.data = p;
-        ctx->collected_max = max;
-    }
-
-    ngx_memcpy(ctx->collected.data + ctx->collected.len, b->pos, len);
-    ctx->collected.len += len;
-
-    return NGX_ENVELOPE_FAULT_NONE;
-}
-
-
-/*
- * The announced length is a hint for the first allocation alone: it may be
- * another's, if a filter in front of this one changes the body.
- */
-
-static size_t
-ngx_http_envelope_collect_size(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, size_t len)
-{
-    size_t  size;
-
-    size = ctx->collected_max * 2;
-
-    if (ctx->collected_max == 0 && r->headers_out.content_length_n > 0) {
-        size = (size_t) r->headers_out.content_length_n;
-    }
-
-    size = ngx_max(size, NGX_HTTP_ENVELOPE_COLLECT_MIN);
-
-    return ngx_max(size, ctx->collected.len + len);
+    return ngx_http_envelope_body(r, ctx, in);
 }
 
 
@@ -511,7 +585,8 @@ ngx_http_envelope_response_send(ngx_http_request_t *r,
         r->header_only = 1;
     }
 
-    rc = ngx_http_next_header_filter(r);
+    rc = ctx->outer ? ngx_http_next_outer_header_filter(r)
+                    : ngx_http_next_header_filter(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
 
@@ -522,12 +597,13 @@ ngx_http_envelope_response_send(ngx_http_request_t *r,
         return rc;
     }
 
-    return ngx_http_envelope_response_body(r, body);
+    return ngx_http_envelope_response_body(r, ctx, body);
 }
 
 
 ngx_int_t
-ngx_http_envelope_response_body(ngx_http_request_t *r, ngx_str_t *body)
+ngx_http_envelope_response_body(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_str_t *body)
 {
     ngx_chain_t  *cl;
 
@@ -536,7 +612,33 @@ ngx_http_envelope_response_body(ngx_http_request_t *r, ngx_str_t *body)
         return NGX_ERROR;
     }
 
-    return ngx_http_next_body_filter(r, cl);
+    return ngx_http_envelope_next_body(r, ctx, cl);
+}
+
+
+/* nginx takes a request for finished that has nothing left to send */
+
+void
+ngx_http_envelope_response_suspend(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    r->buffered |= NGX_HTTP_ENVELOPE_BUFFERED;
+
+    if (ctx->outer) {
+        r->connection->buffered |= NGX_HTTP_ENVELOPE_C_BUFFERED;
+    }
+}
+
+
+void
+ngx_http_envelope_response_resume(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    r->buffered &= ~NGX_HTTP_ENVELOPE_BUFFERED;
+
+    if (ctx->outer) {
+        r->connection->buffered &= ~NGX_HTTP_ENVELOPE_C_BUFFERED;
+    }
 }
 
 
@@ -548,6 +650,19 @@ ngx_http_envelope_response_init(ngx_conf_t *cf)
 
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_envelope_body_filter;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_outer_init(ngx_conf_t *cf)
+{
+    ngx_http_next_outer_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_envelope_outer_header_filter;
+
+    ngx_http_next_outer_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_envelope_outer_body_filter;
 
     return NGX_OK;
 }

@@ -16,7 +16,15 @@
  * send what came of it; the transformation; and the answer that stands in
  * for a message that was refused.  What returns ngx_int_t returns to nginx
  * as a body filter does.
+ *
+ * There are two places in nginx's chain of filters.  Opening is done in the
+ * inner one, right behind the upstream, so that all other filters work on the
+ * opened body.  Sealing is done in the outer one, where bodies are complete
+ * and subrequests joined, so that nothing plain gets in behind the seal.
  */
+
+extern ngx_module_t  ngx_http_envelope_seal_filter_module;
+
 
 
 /* the body is all there */
@@ -38,7 +46,14 @@ ngx_int_t ngx_http_envelope_response_coding(ngx_http_request_t *r);
 ngx_int_t ngx_http_envelope_response_send(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_str_t *body);
 ngx_int_t ngx_http_envelope_response_body(ngx_http_request_t *r,
-    ngx_str_t *body);
+    ngx_http_envelope_ctx_t *ctx, ngx_str_t *body);
+
+/* keeps the request alive until it is released or answered; or no more */
+
+void ngx_http_envelope_response_suspend(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
+void ngx_http_envelope_response_resume(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
 
 /* refuses the message: from here on all of it is swallowed */
 
@@ -46,18 +61,18 @@ void ngx_http_envelope_response_refuse(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_envelope_fault_e fault,
     const ngx_envelope_statement_t *statement, ngx_envelope_reason_t *reason);
 
-/* answers a refused one, once nobody sends anything else */
+/*
+ * Answers a refused one, once nobody sends anything else.  "final" is when
+ * the request will be finalized with what this returns, and with nothing
+ * else.
+ */
 
 ngx_int_t ngx_http_envelope_response_answer(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx);
+    ngx_http_envelope_ctx_t *ctx, ngx_uint_t final);
 
 /* takes the place of the upstream's own while a body is collected */
 
 void ngx_http_envelope_finalize_upstream(ngx_http_request_t *r, ngx_int_t rc);
-
-/* whether an upstream answers now; r->upstream stays set after a redirect */
-
-ngx_uint_t ngx_http_envelope_upstream_active(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_ENVELOPE_RESPONSE_H_INCLUDED_ */

@@ -35,11 +35,11 @@ ngx_http_envelope_response_transform(ngx_http_request_t *r,
                                          &job->input.nheaders)
            != NGX_OK)
     {
-        (void) ngx_envelope_failed(&reason, "the body cannot be prepared");
+        (void) ngx_envelope_failed(&reason, "it cannot be prepared");
 
         ngx_http_envelope_response_refuse(r, ctx, NGX_ENVELOPE_FAULT_INTERNAL,
                                           NULL, &reason);
-        return ngx_http_envelope_response_answer(r, ctx);
+        return ngx_http_envelope_response_answer(r, ctx, 0);
     }
 
     rc = ngx_http_envelope_response_decode(r, ctx, job->pool, &reason);
@@ -49,7 +49,7 @@ ngx_http_envelope_response_transform(ngx_http_request_t *r,
                                   : NGX_ENVELOPE_FAULT_SHAPE;
 
         ngx_http_envelope_response_refuse(r, ctx, fault, NULL, &reason);
-        return ngx_http_envelope_response_answer(r, ctx);
+        return ngx_http_envelope_response_answer(r, ctx, 0);
     }
 
     job->input.body = ctx->collected;
@@ -57,9 +57,7 @@ ngx_http_envelope_response_transform(ngx_http_request_t *r,
     ctx->response_job = job;
     ctx->response_state = NGX_HTTP_ENVELOPE_TRANSFORM;
 
-    /* nginx takes a request for finished that has nothing left to send */
-
-    r->buffered |= NGX_HTTP_ENVELOPE_BUFFERED;
+    ngx_http_envelope_response_suspend(r, ctx);
 
     ngx_http_envelope_job_start(r, job, ngx_http_envelope_response_done);
 
@@ -195,7 +193,7 @@ ngx_http_envelope_response_release(ngx_http_request_t *r,
 
     job = ctx->response_job;
 
-    r->buffered &= ~NGX_HTTP_ENVELOPE_BUFFERED;
+    ngx_http_envelope_response_resume(r, ctx);
 
     ngx_http_envelope_job_note(ctx, job);
 
@@ -203,17 +201,17 @@ ngx_http_envelope_response_release(ngx_http_request_t *r,
         ngx_http_envelope_response_refuse(r, ctx, job->output.fault,
                                           job->output.statement,
                                           &job->output.reason);
-        return ngx_http_envelope_response_answer(r, ctx);
+        return ngx_http_envelope_response_answer(r, ctx, ctx->suspended);
     }
 
     body = job->output.body_set ? &job->output.body : &ctx->collected;
 
     if (ngx_http_envelope_response_headers(r, ctx, body) != NGX_OK) {
-        (void) ngx_envelope_failed(&reason, "the body cannot be passed on");
+        (void) ngx_envelope_failed(&reason, "it cannot be passed on");
 
         ngx_http_envelope_response_refuse(r, ctx, NGX_ENVELOPE_FAULT_INTERNAL,
                                           NULL, &reason);
-        return ngx_http_envelope_response_answer(r, ctx);
+        return ngx_http_envelope_response_answer(r, ctx, ctx->suspended);
     }
 
     return ngx_http_envelope_response_send(r, ctx, body);
