@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_headers.h"
+#include "ngx_envelope_secret.h"
 
 
 /* nginx's own pointers to header fields of a request, while these move */
@@ -486,7 +487,10 @@ ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
 }
 
 
-/* strings of a header field end with a zero byte, as those that are parsed */
+/*
+ * Strings of a header field end with a zero byte, as those that are parsed;
+ * a value may be a token.
+ */
 
 static ngx_int_t
 ngx_http_envelope_headers_elt(ngx_pool_t *pool, ngx_table_elt_t *h,
@@ -494,7 +498,8 @@ ngx_http_envelope_headers_elt(ngx_pool_t *pool, ngx_table_elt_t *h,
 {
     u_char  *p;
 
-    p = ngx_pnalloc(pool, 2 * (edit->name.len + 1) + edit->value.len + 1);
+    p = ngx_envelope_secret_alloc(pool, 2 * (edit->name.len + 1)
+                                        + edit->value.len + 1);
     if (p == NULL) {
         return NGX_ERROR;
     }

@@ -5,7 +5,9 @@
 
 
 #include "ngx_http_envelope_job.h"
+#include "ngx_envelope_secret.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
@@ -15,6 +17,8 @@
 
 static ngx_int_t ngx_http_envelope_job_values(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_array_t *values);
+static ngx_int_t ngx_http_envelope_job_secret(ngx_http_envelope_job_t *job,
+    ngx_str_t *value);
 static void ngx_http_envelope_job_run(ngx_http_envelope_job_t *job);
 static void ngx_http_envelope_job_cleanup(void *data);
 static ngx_int_t ngx_http_envelope_job_random(void *data, u_char *buf,
@@ -103,9 +107,36 @@ ngx_http_envelope_job_values(ngx_http_request_t *r,
         if (ngx_http_complex_value(r, &cv[i], &value[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        if (cv[i].lengths
+            && ngx_http_envelope_job_secret(job, &value[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     job->input.values = value;
+
+    return NGX_OK;
+}
+
+
+/* there may be a token in it: it moves to where it will be overwritten */
+
+static ngx_int_t
+ngx_http_envelope_job_secret(ngx_http_envelope_job_t *job, ngx_str_t *value)
+{
+    u_char  *p;
+
+    p = ngx_envelope_secret_alloc(job->pool, value->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, value->data, value->len);
+    OPENSSL_cleanse(value->data, value->len);
+
+    value->data = p;
 
     return NGX_OK;
 }

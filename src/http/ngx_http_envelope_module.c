@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_envelope_module.h"
+#include "ngx_http_envelope_token.h"
+#include "ngx_http_envelope_zone.h"
 
 
 #define NGX_HTTP_ENVELOPE_MAX_RESPONSE_SIZE  (1024 * 1024)
@@ -102,6 +104,20 @@ static ngx_command_t  ngx_http_envelope_commands[] = {
       NGX_ENVELOPE_REPLY,
       NULL },
 
+    { ngx_string("token"),
+      NGX_HTTP_ENVELOPE_PROFILE_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      ngx_http_envelope_token_block,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("envelope_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_envelope_zone_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("envelope_call"),
       NGX_HTTP_ENVELOPE_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_envelope_set_role,
@@ -163,10 +179,10 @@ ngx_module_t  ngx_http_envelope_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_http_envelope_init_members,        /* init module */
-    NULL,                                  /* init process */
+    ngx_http_envelope_token_init_process,  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_envelope_token_exit_process,  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -263,6 +279,13 @@ ngx_http_envelope_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&emcf->tokens, cf->pool, 4,
+                       sizeof(ngx_http_envelope_token_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     return emcf;
 }
 
@@ -353,6 +376,10 @@ ngx_http_envelope_init(ngx_conf_t *cf)
         if (ngx_http_envelope_profile_check(cf, profiles[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_envelope_token_init(cf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (ngx_http_envelope_request_init(cf) != NGX_OK) {

@@ -60,9 +60,14 @@ typedef struct {
 } ngx_http_envelope_place_t;
 
 
+typedef struct ngx_http_envelope_token_s  ngx_http_envelope_token_t;
+typedef struct ngx_http_envelope_zone_s   ngx_http_envelope_zone_t;
+
+
 typedef struct {
     ngx_str_t                      name;
     ngx_envelope_profile_t        *profile;    /* NULL until it is defined */
+    ngx_http_envelope_token_t     *token;      /* NULL: it has none */
 
     /*
      * ngx_http_complex_value_t, in the order of the format's "values";
@@ -86,6 +91,9 @@ typedef struct {
                                                   $envelope_member_NAMEs that
                                                   the configuration uses,
                                                   lower case */
+    ngx_array_t                    tokens;     /* .._token_t *: those in
+                                                  use */
+    ngx_http_envelope_zone_t      *zone;       /* NULL: none is needed */
     ngx_http_envelope_profile_t   *current;    /* being parsed */
 } ngx_http_envelope_main_conf_t;
 

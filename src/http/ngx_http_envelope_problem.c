@@ -30,6 +30,8 @@ static ngx_str_t *ngx_http_envelope_problem_message(
     const ngx_http_envelope_role_t *role, ngx_http_envelope_side_e side);
 static ngx_int_t ngx_http_envelope_problem_body(ngx_http_request_t *r,
     ngx_str_t *detail, ngx_uint_t status, ngx_str_t *body);
+static void ngx_http_envelope_problem_retry_after(ngx_http_request_t *r,
+    ngx_uint_t seconds);
 
 
 /* by side and direction: the client's fault, or that of who is behind nginx */
@@ -257,6 +259,36 @@ ngx_http_envelope_problem_due(ngx_http_request_t *r,
 }
 
 
+/* it is only advice: without memory there is none */
+
+static void
+ngx_http_envelope_problem_retry_after(ngx_http_request_t *r,
+    ngx_uint_t seconds)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (p == NULL) {
+        return;
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return;
+    }
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Retry-After");
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "%ui", seconds) - p;
+    h->lowcase_key = (u_char *) "retry-after";
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+}
+
+
 void
 ngx_http_envelope_problem_headers(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx)
@@ -264,6 +296,10 @@ ngx_http_envelope_problem_headers(ngx_http_request_t *r,
     ngx_http_clear_content_length(r);
 
     r->headers_out.content_length_n = ctx->problem_body.len;
+
+    if (ctx->retry_after) {
+        ngx_http_envelope_problem_retry_after(r, ctx->retry_after);
+    }
 
     ngx_str_set(&r->headers_out.content_type, "application/problem+json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_module.h"
+#include "ngx_http_envelope_token.h"
 
 
 #define NGX_HTTP_ENVELOPE_EXCERPT_LEN  128  /* of a statement, in messages */
@@ -170,6 +171,12 @@ ngx_http_envelope_profile_end(ngx_conf_t *cf,
                                             &reason);
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (profile->token
+        && ngx_http_envelope_token_link(cf, profile->token) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

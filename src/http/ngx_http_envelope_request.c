@@ -10,16 +10,27 @@
 #include "ngx_http_envelope_job.h"
 #include "ngx_http_envelope_mark.h"
 #include "ngx_http_envelope_problem.h"
+#include "ngx_http_envelope_token.h"
 
 
 static ngx_int_t ngx_http_envelope_request_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_envelope_request_begin(ngx_http_request_t *r,
     ngx_http_envelope_loc_conf_t *elcf, ngx_http_envelope_marks_t *marks);
+static ngx_int_t ngx_http_envelope_request_bare(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
+static void ngx_http_envelope_request_bare_token(ngx_http_request_t *r,
+    ngx_int_t rc);
+static ngx_int_t ngx_http_envelope_request_bare_apply(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
 static ngx_uint_t ngx_http_envelope_request_skip(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_marks_t *marks);
 static ngx_int_t ngx_http_envelope_request_read(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_marks_t *marks);
 static void ngx_http_envelope_request_body(ngx_http_request_t *r);
+static void ngx_http_envelope_request_token(ngx_http_request_t *r,
+    ngx_int_t rc);
+static void ngx_http_envelope_request_transform(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
 static ngx_http_envelope_job_t *ngx_http_envelope_request_job(
     ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx,
     ngx_envelope_reason_t *reason);
@@ -30,6 +41,8 @@ static ngx_int_t ngx_http_envelope_request_release(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_job_t *job);
 static ngx_int_t ngx_http_envelope_request_tidy(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_array_t *edits);
+static ngx_int_t ngx_http_envelope_request_send(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_pool_t *pool, ngx_array_t *edits);
 static ngx_int_t ngx_http_envelope_request_frame(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_array_t *edits);
 static void ngx_http_envelope_request_fail(ngx_http_request_t *r,
@@ -99,7 +112,6 @@ static ngx_int_t
 ngx_http_envelope_request_begin(ngx_http_request_t *r,
     ngx_http_envelope_loc_conf_t *elcf, ngx_http_envelope_marks_t *marks)
 {
-    ngx_array_t               edits;
     ngx_http_envelope_ctx_t  *ctx;
 
     ctx = ngx_http_envelope_get_ctx(r);
@@ -114,9 +126,81 @@ ngx_http_envelope_request_begin(ngx_http_request_t *r,
         return ngx_http_envelope_request_read(r, ctx, marks);
     }
 
+    if (ctx->profile->profile->formats[ctx->role->request] == NULL
+        && ngx_http_envelope_token_needed(ctx))
+    {
+        return ngx_http_envelope_request_bare(r, ctx);
+    }
+
+    return ngx_http_envelope_request_bare_apply(r, ctx);
+}
+
+
+/* a request that passes as it is, but with a token */
+
+static ngx_int_t
+ngx_http_envelope_request_bare(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ctx->request_state = NGX_HTTP_ENVELOPE_WAIT;
+
+    rc = ngx_http_envelope_token_need(r, ctx,
+                                      ngx_http_envelope_request_bare_token);
+
+    if (rc == NGX_OK) {
+        return ngx_http_envelope_request_bare_apply(r, ctx);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ctx->request_state = NGX_HTTP_ENVELOPE_DONE;
+    ctx->request_refused = 1;
+
+    return ctx->problem_status;
+}
+
+
+static void
+ngx_http_envelope_request_bare_token(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+
+    ctx->request_state = NGX_HTTP_ENVELOPE_DONE;
+
+    if (rc != NGX_OK) {
+        ctx->request_refused = 1;
+        ngx_http_finalize_request(r, ctx->problem_status);
+        return;
+    }
+
+    rc = ngx_http_envelope_request_bare_apply(r, ctx);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+static ngx_int_t
+ngx_http_envelope_request_bare_apply(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    ngx_array_t  edits;
+
     if (ngx_array_init(&edits, r->pool, 4, sizeof(ngx_envelope_header_t))
         != NGX_OK
-        || ngx_http_envelope_request_tidy(r, ctx, &edits) != NGX_OK)
+        || ngx_http_envelope_request_tidy(r, ctx, &edits) != NGX_OK
+        || ngx_http_envelope_request_send(r, ctx, r->pool, &edits) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -212,9 +296,8 @@ ngx_http_envelope_request_read(ngx_http_request_t *r,
 static void
 ngx_http_envelope_request_body(ngx_http_request_t *r)
 {
-    ngx_envelope_reason_t       reason;
+    ngx_int_t                   rc;
     ngx_http_envelope_ctx_t    *ctx;
-    ngx_http_envelope_job_t    *job;
     ngx_http_envelope_marks_t  *marks;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
@@ -227,6 +310,44 @@ ngx_http_envelope_request_body(ngx_http_request_t *r)
     /* as long as the job runs, no event may start the phases again */
 
     r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (!ngx_http_envelope_token_needed(ctx)) {
+        ngx_http_envelope_request_transform(r, ctx);
+        return;
+    }
+
+    ctx->request_state = NGX_HTTP_ENVELOPE_WAIT;
+
+    rc = ngx_http_envelope_token_need(r, ctx, ngx_http_envelope_request_token);
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_envelope_request_token(r, rc);
+    }
+}
+
+
+static void
+ngx_http_envelope_request_token(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+
+    if (rc == NGX_OK) {
+        ngx_http_envelope_request_transform(r, ctx);
+
+    } else {
+        ngx_http_envelope_request_refuse(r, ctx);
+    }
+}
+
+
+static void
+ngx_http_envelope_request_transform(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
+{
+    ngx_envelope_reason_t     reason;
+    ngx_http_envelope_job_t  *job;
 
     job = ngx_http_envelope_request_job(r, ctx, &reason);
 
@@ -353,6 +474,7 @@ ngx_http_envelope_request_release(ngx_http_request_t *r,
     marks = ngx_http_envelope_marks(r, 0);
 
     if (ngx_http_envelope_request_tidy(r, ctx, edits) != NGX_OK
+        || ngx_http_envelope_request_send(r, ctx, job->pool, edits) != NGX_OK
         || ngx_http_envelope_headers_in_apply(r, edits) != NGX_OK
         || ngx_http_envelope_body_replace(r, body) != NGX_OK)
     {
@@ -387,6 +509,32 @@ ngx_http_envelope_request_tidy(ngx_http_request_t *r,
         || ngx_http_envelope_headers_edit(edits, "Range", NULL) != NGX_OK
         || ngx_http_envelope_headers_edit(edits, "If-Range", NULL) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the token, once all that is sealed is sealed */
+
+static ngx_int_t
+ngx_http_envelope_request_send(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx, ngx_pool_t *pool, ngx_array_t *edits)
+{
+    ngx_envelope_reason_t  reason;
+
+    if (ctx->token == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_envelope_token_send(r, ctx->token->token, pool, edits,
+                                     &reason)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "envelope: profile \"%V\" token cannot be sent: %*s",
+                      &ctx->profile->name, reason.len, reason.data);
         return NGX_ERROR;
     }
 

@@ -39,6 +39,7 @@
 typedef enum {
     NGX_HTTP_ENVELOPE_START = 0,
     NGX_HTTP_ENVELOPE_COLLECT,
+    NGX_HTTP_ENVELOPE_WAIT,       /* a request: for a token */
     NGX_HTTP_ENVELOPE_TRANSFORM,
     NGX_HTTP_ENVELOPE_RELEASE,
     NGX_HTTP_ENVELOPE_REFUSED,    /* a response: its rest is swallowed */
@@ -49,6 +50,7 @@ typedef enum {
 } ngx_http_envelope_state_e;
 
 
+typedef struct ngx_http_envelope_token_use_s  ngx_http_envelope_token_use_t;
 typedef struct ngx_http_envelope_job_s  ngx_http_envelope_job_t;
 
 /* called on the event loop when the output is there; never from a thread */
@@ -78,6 +80,8 @@ typedef struct {
     ngx_http_envelope_job_t       *request_job;
     ngx_http_envelope_job_t       *response_job;
 
+    ngx_http_envelope_token_use_t   *token;    /* NULL: it needs none */
+
     /* response side */
     ngx_str_t                      collected;
     size_t                         collected_max;     /* allocated */
@@ -87,6 +91,7 @@ typedef struct {
     /* the answer that stands in for a refused message */
     ngx_uint_t                     problem_status;    /* 0: none */
     ngx_str_t                      problem_body;
+    ngx_uint_t                     retry_after;       /* 0: not said */
 
     /* for variables */
     ngx_str_t                      nonce;

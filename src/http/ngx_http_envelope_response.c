@@ -8,6 +8,7 @@
 #include "ngx_http_envelope_body.h"
 #include "ngx_http_envelope_headers.h"
 #include "ngx_http_envelope_problem.h"
+#include "ngx_http_envelope_token.h"
 
 
 /*
@@ -127,6 +128,10 @@ ngx_http_envelope_header(ngx_http_request_t *r, ngx_uint_t outer)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_envelope_module);
+
+    if (!outer && ctx && ctx->token) {
+        ngx_http_envelope_token_answered(ctx->token);
+    }
 
     if (ngx_http_envelope_problem_due(r, ctx, elcf)) {
         return last ? ngx_http_envelope_header_problem(r, elcf, outer)

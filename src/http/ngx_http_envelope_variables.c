@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_request.h"
+#include "ngx_http_envelope_token.h"
 #include "ngx_envelope_codec.h"
 
 #include <openssl/err.h>
@@ -35,6 +36,8 @@ static ngx_int_t ngx_http_envelope_variable_text(ngx_http_request_t *r,
 static ngx_int_t ngx_http_envelope_variable_spent(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_envelope_variable_member(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_envelope_variable_token(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 static ngx_http_envelope_ctx_t *ngx_http_envelope_find_ctx(
@@ -110,6 +113,10 @@ static ngx_http_variable_t  ngx_http_envelope_vars[] = {
 
     { ngx_string("envelope_open_time"), NULL,
       ngx_http_envelope_variable_spent, NGX_ENVELOPE_OPEN,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("envelope_token"), NULL,
+      ngx_http_envelope_variable_token, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("envelope_member_"), NULL,
@@ -471,6 +478,25 @@ ngx_http_envelope_variable_member(ngx_http_request_t *r,
     v->not_found = 1;
 
     return NGX_OK;
+}
+
+
+/* of the call that carries it, until that has been answered */
+
+static ngx_int_t
+ngx_http_envelope_variable_token(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+
+    if (ctx == NULL || ctx->token == NULL || ctx->token->value.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_envelope_variable_set(v, &ctx->token->value);
 }
 
 

@@ -1,0 +1,421 @@
+#!/usr/bin/python3
+"""Drives an nginx that fetches tokens from tokens.py through a scenario.
+
+    tokens-drive.py NGINX_PORT API_PORT SERVROOT SCENARIO
+
+/call/ on nginx is a call with a token, /plain is none.  Prints what it
+measured, then "ok" or "not ok - why" as its last line.
+"""
+
+import asyncio
+import glob
+import json
+import os
+import signal
+import sys
+import time
+import urllib.request
+
+PORT, API = int(sys.argv[1]), int(sys.argv[2])
+ROOT, SCENARIO = sys.argv[3], sys.argv[4]
+
+
+class Wrong(Exception):
+    pass
+
+
+def check(true, why):
+    if not true:
+        raise Wrong(why)
+
+
+def tell(what, **values):
+    print(what + ": " + ", ".join("%s %s" % (k, v) for k, v in values.items()))
+
+
+def api(path):
+    with urllib.request.urlopen("http://127.0.0.1:%d%s" % (API, path),
+                                timeout=10) as answer:
+        return json.load(answer)
+
+
+def fetches():
+    return api("/_state")["fetches"]
+
+
+class Answer:
+    def __init__(self, status, headers, body, spent):
+        self.status, self.headers = status, headers
+        self.body, self.spent = body, spent
+
+
+async def ask(path="/call/x", body=None, timeout=20):
+    """One request on a connection of its own; status 0 when it broke."""
+    began = time.monotonic()
+    writer = None
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        head = "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" % (
+            "POST" if body is not None else "GET", path)
+        if body is not None:
+            head += "Content-Length: %d\r\n" % len(body)
+        writer.write(head.encode() + b"\r\n" + (body or b""))
+        text = await asyncio.wait_for(reader.read(-1), timeout)
+    except (OSError, asyncio.TimeoutError):
+        return Answer(0, {}, b"", time.monotonic() - began)
+    finally:
+        if writer:
+            writer.close()
+    head, _, body = text.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    if not lines[0]:
+        return Answer(0, {}, b"", time.monotonic() - began)
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:]
+                   if ": " in line)
+    return Answer(int(lines[0].split()[1]), headers, body,
+                  time.monotonic() - began)
+
+
+async def many(n, path="/call/x", **kw):
+    return await asyncio.gather(*[ask(path, **kw) for _ in range(n)])
+
+
+def statuses(answers):
+    found = {}
+    for a in answers:
+        found[a.status] = found.get(a.status, 0) + 1
+    return found
+
+
+async def load(seconds, n=6, pause=0.005):
+    """n callers, one call after the other."""
+    end, answers = time.monotonic() + seconds, []
+
+    async def one():
+        while time.monotonic() < end:
+            answers.append(await ask())
+            await asyncio.sleep(pause)
+
+    await asyncio.gather(*[one() for _ in range(n)])
+    return answers
+
+
+def log():
+    with open(os.path.join(ROOT, "logs", "error.log")) as f:
+        return f.read()
+
+
+def master():
+    with open(os.path.join(ROOT, "logs", "nginx.pid")) as f:
+        return int(f.read())
+
+
+def workers():
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path) as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == master() and fields[0] != "Z":
+            found.append(int(path.split("/")[2]))
+    return sorted(found)
+
+
+def owner(port):
+    """The worker whose socket has that local port."""
+    inode = None
+    with open("/proc/net/tcp") as f:
+        for line in f.readlines()[1:]:
+            fields = line.split()
+            if int(fields[1].split(":")[1], 16) == port and \
+                    fields[2] != "00000000:0000":
+                inode = fields[9]
+    for pid in workers():
+        for fd in glob.glob("/proc/%d/fd/*" % pid):
+            try:
+                if os.readlink(fd) == "socket:[%s]" % inode:
+                    return pid
+            except OSError:
+                pass
+    return None
+
+
+# scenarios
+
+async def cold():
+    """200 calls at once over both workers: one fetch"""
+    api("/_set?delay=0.3")
+    answers = await many(200)
+    pids = {a.headers.get("x-pid") for a in answers}
+    tell("cold", statuses=statuses(answers), fetches=fetches(),
+         workers=len(pids),
+         slowest="%.0f ms" % (1000 * max(a.spent for a in answers)))
+    check(statuses(answers) == {200: 200}, "not all were answered")
+    check(fetches() == 1, "more than one fetch")
+    check(len(pids) == 2, "one worker had all of them")
+
+
+async def renewal(rotate):
+    """lifetime 2 s, renewed after 1 s, under load"""
+    api("/_set?life=2&unit=in&delay=0.05&api_delay=0.01&rotate=" + rotate)
+    answers = await load(4.5)
+    n = fetches()
+    tell("renewal", statuses=statuses(answers), fetches=n,
+         slowest="%.0f ms" % (1000 * max(a.spent for a in answers)))
+    check(set(statuses(answers)) == {200}, "a call failed")
+    check(4 <= n <= 5, "not one fetch an expiry")
+
+
+async def down():
+    """refused connections, then the endpoint comes back"""
+    api("/_down")
+    began = time.monotonic()
+    answers = []
+    while time.monotonic() - began < 4:
+        answers += await many(3)
+        await asyncio.sleep(0.05)
+    tell("down", statuses=statuses(answers), slowest="%.0f ms"
+         % (1000 * max(a.spent for a in answers)))
+    check(set(statuses(answers)) == {503}, "not 503")
+    check(all("retry-after" in a.headers for a in answers), "no Retry-After")
+    check(all(a.headers["content-type"] == "application/problem+json"
+              for a in answers), "no problem+json")
+    api("/_up")
+    began = time.monotonic()
+    while (await ask()).status != 200:
+        check(time.monotonic() - began < 5, "does not recover")
+        await asyncio.sleep(0.02)
+    spent = time.monotonic() - began
+    errors = [line for line in log().split("\n")
+              if "[error]" in line and "token" in line]
+    again = log().count("has been fetched again")
+    tell("back", after="%.2f s" % spent, errors=len(errors), notices=again)
+    check(spent < 2, "recovers too late")
+    check(len(errors) == 1 and again == 1, "not logged once")
+    check(api("/_state")["calls"] == 1, "the provider was called without")
+
+
+async def stale():
+    """down while the old token is still good: no call fails, and none is
+    slow, until it comes back"""
+    api("/_set?life=4&unit=in")
+    check((await ask()).status == 200, "no token")
+    api("/_down")
+    answers = await load(3.4, 3, 0.02)
+    tell("stale", statuses=statuses(answers),
+         slowest="%.0f ms" % (1000 * max(a.spent for a in answers)))
+    check(set(statuses(answers)) == {200}, "a call failed")
+    api("/_up")
+    answers = await load(2.5, 3, 0.02)
+    tell("after", statuses=statuses(answers), fetches=fetches())
+    check(answers[-1].status == 200, "does not recover")
+
+
+async def hang():
+    """an endpoint that says nothing, and other requests meanwhile"""
+    api("/_set?mode=hang")
+    calls = [asyncio.ensure_future(ask()) for _ in range(40)]
+    plain = []
+    end = time.monotonic() + 0.9
+    while time.monotonic() < end:
+        plain.append((await ask("/plain")).spent)
+        await asyncio.sleep(0.002)
+    answers = await asyncio.gather(*calls)
+    plain.sort()
+    tell("hang", statuses=statuses(answers), plain=len(plain),
+         median="%.1f ms" % (1000 * plain[len(plain) // 2]),
+         p99="%.1f ms" % (1000 * plain[len(plain) * 99 // 100]))
+    check(set(statuses(answers)) == {504}, "not 504")
+    check(fetches() == 1, "more than one fetch")
+    check(plain[len(plain) * 99 // 100] < 0.05, "others wait")
+    check(0.9 < max(a.spent for a in answers) < 2.5, "waits for how long")
+    api("/_set?mode=ok")
+    began = time.monotonic()
+    while (await ask()).status != 200:
+        check(time.monotonic() - began < 2, "does not recover")
+        await asyncio.sleep(0.02)
+
+
+BAD = ["mode=reset", "mode=big", "mode=json", "mode=text", "mode=number",
+       "mode=empty", "mode=redirect", "mode=status&status=401",
+       "mode=status&status=500", "suffix=%0d%0aX-Evil:%201", "suffix=%00",
+       "suffix=%1b"]
+
+NO_TIME = {
+    "in": ["unit=in&life=-1", "unit=in&life=0", "unit=in&life=1e3",
+           "unit=in&life=9223372036854775808", "unit=in&life=null",
+           "unit=in&life=%22soon%22"],
+    "at": ["unit=s&life=-1", "unit=s&life=9223372036854775808", "unit=in&life=0",
+           "unit=ms&life=-1"],
+}
+
+
+async def bad(what):
+    """answers that hold no token, or no time"""
+    hows = NO_TIME[what] if what in NO_TIME else BAD
+    for how in hows:
+        api("/_reset")
+        api("/_set?" + how)
+        await asyncio.sleep(0.05)
+        answers = []
+        for _ in range(3):
+            answers += await many(2)
+            await asyncio.sleep(0.06)
+        state = api("/_state")
+        if set(statuses(answers)) != {503} or state["calls"]:
+            raise Wrong("%s: %s, calls %d" % (how, statuses(answers),
+                                              state["calls"]))
+        check(state["redirected"] == 0, "a redirect was followed")
+        check(all(b"canary" not in a.body for a in answers), how + " leaks")
+        check(all("retry-after" in a.headers for a in answers), how)
+    tell("bad", answers=len(hows))
+    api("/_reset")
+    await asyncio.sleep(1.6)
+    check((await ask()).status == 200, "does not recover")
+
+
+async def kill():
+    """kill -9 of the worker in the middle of its fetch"""
+    api("/_set?delay=1")
+    calls = [asyncio.ensure_future(ask()) for _ in range(40)]
+    pid = None
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        ports = api("/_state")["ports"]
+        if ports:
+            pid = owner(ports[0])
+            break
+    check(pid, "no worker fetches")
+    api("/_set?delay=0.1")
+    began = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    answers = await asyncio.gather(*calls)
+    spent = time.monotonic() - began
+    tell("kill", statuses=statuses(answers), after="%.2f s" % spent,
+         fetches=fetches())
+    check(set(statuses(answers)) <= {0, 200}, "an answer is wrong")
+    check(200 in statuses(answers), "the other worker does not take over")
+    check(fetches() == 2, "not one more fetch")
+    check(spent < 2, "too late")
+    check(statuses(await many(20)) == {200: 20}, "not as before")
+
+
+async def refused():
+    """401: revoked tokens are replaced; endless refusal is no storm"""
+    check((await ask()).status == 200, "no token")
+    for i in range(3):
+        api("/_revoke")
+        got = [(await ask()).status, (await ask()).status,
+               (await ask()).status]
+        check(got == [401, 200, 200], "round %d: %s" % (i, got))
+    check(fetches() == 4, "not one fetch for each")
+    api("/_set?refuse=1")
+    before = fetches()
+    answers = await load(3, 4)
+    tell("refused", statuses=statuses(answers), fetches=fetches() - before)
+    check(fetches() - before <= 4, "a storm of fetches")
+    check(set(statuses(answers)) <= {401, 503}, "what else")
+
+
+async def late():
+    """a 401 for an old token leaves the new one alone"""
+    check((await ask()).status == 200, "no token")
+    api("/_set?api_delay=0.4")
+    slow = [asyncio.ensure_future(ask()) for _ in range(5)]
+    await asyncio.sleep(0.1)
+    api("/_revoke")
+    api("/_set?api_delay=0")
+    got = [(await ask()).status, (await ask()).status]
+    check(got == [401, 200], "got %s" % got)
+    answers = await asyncio.gather(*slow)
+    after = (await ask()).status
+    tell("late", statuses=statuses(answers), after=after, fetches=fetches())
+    check(set(statuses(answers)) == {401} and after == 200, "what")
+    check(fetches() == 2, "the new one was dropped")
+
+
+async def reload():
+    """reloads keep the token; another configuration drops it"""
+    conf = os.path.join(ROOT, "conf", "nginx.conf")
+    running = asyncio.ensure_future(load(2.5, 4, 0.01))
+    for _ in range(2):
+        await asyncio.sleep(0.5)
+        os.kill(master(), signal.SIGHUP)
+    answers = await running
+    tell("reload", statuses=statuses(answers), fetches=fetches())
+    check(set(statuses(answers)) == {200}, "a call failed")
+    check(fetches() == 1, "the token was not kept")
+    with open(conf) as f:
+        text = f.read()
+    check("X-Version one" in text, "no such header")
+    with open(conf, "w") as f:
+        f.write(text.replace("X-Version one", "X-Version two"))
+    os.kill(master(), signal.SIGHUP)
+    await asyncio.sleep(0.5)
+    answers = await many(10)
+    state = api("/_state")
+    tell("changed", statuses=statuses(answers), fetches=state["fetches"])
+    check(statuses(answers) == {200: 10}, "a call failed")
+    check(state["fetches"] == 2, "the token was kept")
+    check(state["last"]["headers"].get("X-Version") == "two", "the old one")
+
+
+async def abort():
+    """clients that go away while they wait, and a worker that exits"""
+    api("/_set?delay=0.5")
+    writers = []
+    for _ in range(30):
+        _, w = await asyncio.open_connection("127.0.0.1", PORT)
+        w.write(b"POST /call/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+                b"\r\n{}")
+        writers.append(w)
+    stays = asyncio.ensure_future(ask())
+    await asyncio.sleep(0.1)
+    for w in writers:
+        w.close()
+    old = workers()
+    os.kill(master(), signal.SIGHUP)
+    answer = await stays
+    tell("abort", status=answer.status, fetches=fetches())
+    check(answer.status == 200, "the one that waited on")
+    check(fetches() == 1, "more than one fetch")
+    for _ in range(100):
+        if not set(old) & set(workers()):
+            break
+        await asyncio.sleep(0.05)
+    check(not set(old) & set(workers()), "the old workers do not exit")
+    check(statuses(await many(10)) == {200: 10}, "not as before")
+    check(api("/_state")["calls"] < 20, "calls of clients that went away")
+
+
+async def crowd():
+    """more than may wait: 503 at once"""
+    api("/_set?delay=1")
+    answers = await many(2300)
+    found = statuses(answers)
+    quick = [a for a in answers if a.status == 503]
+    tell("crowd", statuses=found, fetches=fetches())
+    check(set(found) == {200, 503}, "what")
+    check(all("retry-after" in a.headers for a in quick), "no Retry-After")
+    check(fetches() == 1, "more than one fetch")
+
+
+def main():
+    name, _, argument = SCENARIO.partition(" ")
+    api("/_reset")
+    try:
+        run = globals()[name]
+        asyncio.run(run(argument) if run.__code__.co_argcount else run())
+        for path in glob.glob(os.path.join(ROOT, "logs", "*.log")):
+            with open(path, errors="replace") as f:
+                check("tok-canary" not in f.read(), path + " has a token")
+        check("[alert]" not in log() or name == "kill",
+              "there is an alert in the log")
+        print("ok")
+    except Wrong as e:
+        print("not ok - %s: %s" % (SCENARIO, e))
+
+
+main()
