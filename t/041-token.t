@@ -91,6 +91,8 @@ add_response_body_check(sub {
 
 run_tests();
 
+@held = ();                     # the peer ends, and its pipe with it
+
 __DATA__
 
 === TEST 1: 200 calls at once over two workers make one fetch
