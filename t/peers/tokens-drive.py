@@ -286,6 +286,7 @@ async def kill():
         ports = api("/_state")["ports"]
         if ports:
             pid = owner(ports[0])
+        if pid:
             break
     check(pid, "no worker fetches")
     api("/_set?delay=0.1")
