@@ -49,6 +49,11 @@ for name in a-platform a-merchant b-platform b-merchant; do
     pair "$name" 4096
 done
 
+# A and D: what the access token is asked for with, a text
+for name in a-app d-app; do
+    [ -e "$name.secret" ] || openssl rand -hex 24 | tr -d '\n' > "$name.secret"
+done
+
 # C: RSA 1024; the merchant's private key is a PKCS#12 file with a password (the
 # .pem beside it is the same key), public keys are certificates
 for name in c-platform c-merchant; do

@@ -16,7 +16,8 @@ POST /A/KIND/any/path  the same with a difference:
      tampered   the answer with one protected character changed
      truncated  the connection closed in the middle of the answer
      empty      HTTP 204
-GET  /A/getAccessToken answers a token
+GET  /A/getAccessToken, POST /D/token answer a token; GET /_tokens says how
+often: {"A":1,"D":1}
 
 A request that does not open is answered 400 and {"error":"the reason"}.
 What is answered: the documented example, or, where the opened request has a
@@ -110,6 +111,8 @@ FAILURE = {
 TOKEN = {
     "A": '{"code":0,"msg":"ok","data":{"token":'
          '"0b0c3a52-6b0e-4f0e-9f57-demo00000000","expired_time":%d}}',
+    "D": '{"access_token":"demo-token-of-d","token_type":"Bearer",'
+         '"expires_in":7200}',
 }
 
 
@@ -228,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if parts[0] in formats.FORMATS:
                 self._provide(parts[0], parts[1:], query, body)
-            elif parts[0] in ("_last", "_count", "_reset", "_send"):
+            elif parts[0] in ("_last", "_count", "_tokens", "_reset", "_send"):
                 getattr(self, "_do" + parts[0])(query, body)
             else:
                 self._json(404, {"error": "no such path"})
@@ -238,10 +241,11 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _route
 
     def _provide(self, letter, rest, query, body):
-        if rest and rest[-1] == "getAccessToken":
+        if rest and rest[-1] in ("getAccessToken", "token"):
             if letter not in TOKEN:
                 return self._json(404, {"error": "no token in " + letter})
-            text = TOKEN[letter] % (time.time() + 7200)
+            self.server.tokens[letter] += 1
+            text = TOKEN[letter].replace("%d", str(int(time.time() + 7200)))
             return self._send(200, text.encode())
 
         kind = rest[0] if rest and rest[0] in KINDS else ""
@@ -294,6 +298,9 @@ class Handler(BaseHTTPRequestHandler):
     def _do_count(self, query, body):
         self._json(200, self.server.log.count(query.get("format")))
 
+    def _do_tokens(self, query, body):
+        self._json(200, self.server.tokens)
+
     def _do_reset(self, query, body):
         self.server.log.reset()
         self._json(200, {})
@@ -336,6 +343,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, address, keys, verbose=False):
         super().__init__(address, Handler)
         self.log, self.verbose = Log(), verbose
+        self.tokens = {letter: 0 for letter in TOKEN}
         self._keys = {letter: formats.load_keys(keys, letter, "platform")
                       for letter in formats.FORMATS}
 
