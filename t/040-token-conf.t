@@ -12,7 +12,10 @@ add_block_preprocessor(sub {
     my $token = $block->token // '';
     my $request = $block->described // 'request { set header:X-Format one; }';
 
+    my $zone = $block->zone // '';
+
     $block->set_value('http_config', <<"EOC");
+    $zone
     map "" \$id { default app-1; }
 
     envelope_profile vm {
@@ -59,7 +62,7 @@ EOC
         if !defined $block->error_code && !defined $block->must_die;
 });
 
-plan tests => repeat_each() * 84;
+plan tests => repeat_each() * 105;
 
 run_tests();
 
@@ -462,3 +465,159 @@ sign header:X = rs256 key=app over=$id | base64;
 --- must_die
 --- error_log eval
 qr/token: "sign header:X": .*"app" is a secret where a key is needed in .*nginx.conf:\d+/
+
+
+
+=== TEST 33: auth_request and mirror wait for it as well
+--- more
+    location /both {
+        auth_request /auth;
+        mirror /mirrored;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/api;
+    }
+
+    location /auth {
+        internal;
+        envelope_call vm;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/allowed;
+    }
+
+    location /mirrored {
+        internal;
+        envelope_call vm;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/allowed;
+    }
+
+    location /allowed {
+        if ($http_authorization != "Bearer GET....") {
+            return 403;
+        }
+        return 204;
+    }
+--- token
+url http://127.0.0.1:$TEST_NGINX_SERVER_PORT/token;
+value /token;
+expires_in /ttl;
+--- request
+GET /both
+--- response_body
+||
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 34: a 401 that is intercepted drops the token
+--- more
+    location /intercepted {
+        envelope_call vm;
+        proxy_intercept_errors on;
+        error_page 401 =200 @instead;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/refuses;
+    }
+
+    location /refuses {
+        return 401;
+    }
+
+    location @instead {
+        return 200 "instead\n";
+    }
+--- token
+url http://127.0.0.1:$TEST_NGINX_SERVER_PORT/token;
+value /token;
+expires_in /ttl;
+--- request
+GET /intercepted
+--- response_body
+instead
+--- error_log
+envelope: profile "vm" token is dropped, the provider has answered a call with status 401
+--- no_error_log
+[error]
+
+
+
+=== TEST 35: the status of a place without an upstream drops nothing
+--- more
+    location /own {
+        envelope_call vm;
+        error_page 404 =401 /denied;
+        proxy_intercept_errors on;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/missing;
+    }
+
+    location /missing {
+        return 404;
+    }
+
+    location /denied {
+        return 401;
+    }
+--- token
+url http://127.0.0.1:$TEST_NGINX_SERVER_PORT/token;
+value /token;
+expires_in /ttl;
+--- request
+GET /own
+--- error_code: 401
+--- no_error_log
+is dropped
+[error]
+
+
+
+=== TEST 36: a zone of another name and size
+--- zone: envelope_zone tokens:128k;
+--- token
+url http://127.0.0.1:$TEST_NGINX_SERVER_PORT/token;
+value /token;
+expires_in /ttl;
+--- response_body
+Bearer GET....||one
+--- no_error_log
+[error]
+
+
+
+=== TEST 37: a zone without a size
+--- zone: envelope_zone tokens;
+--- must_die
+--- error_log
+invalid zone "tokens", write "envelope_zone NAME:SIZE"
+
+
+
+=== TEST 38: a zone that is too small
+--- zone: envelope_zone tokens:8k;
+--- must_die
+--- error_log
+zone "tokens:8k" is too small, it takes at least 64k
+
+
+
+=== TEST 39: the token in a member of the message
+--- described: request { set /auth/token $envelope_token; }
+--- more
+    location /json {
+        envelope_call vm;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/body;
+    }
+
+    location /body {
+        proxy_set_header X-Token $request_body;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/api;
+    }
+--- token
+url http://127.0.0.1:$TEST_NGINX_SERVER_PORT/token;
+value /token;
+expires_in /ttl;
+send off;
+--- request
+POST /json
+{"auth":{"user":"x"},"a":1.0}
+--- response_body
+|{"auth":{"user":"x","token":"GET...."},"a":1.0}|
+--- no_error_log
+[error]

@@ -46,6 +46,9 @@ add_block_preprocessor(sub {
     $block->set_value('http_config', <<"EOC");
     map "" \$id { default app-1; }
 
+    log_format token "[\$envelope_token] \$status";
+    access_log logs/token.log token;
+
     envelope_profile $name {
         secret app data:s3cr3t text;
 

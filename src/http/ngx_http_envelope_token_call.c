@@ -14,6 +14,8 @@
 static ngx_http_envelope_token_use_t *ngx_http_envelope_token_use(
     ngx_http_request_t *r, ngx_http_envelope_token_t *token);
 static void ngx_http_envelope_token_unuse(void *data);
+static void ngx_http_envelope_token_forget(
+    ngx_http_envelope_token_use_t *use);
 static void ngx_http_envelope_token_wipe(ngx_http_request_t *r);
 static void ngx_http_envelope_token_judge(
     ngx_http_envelope_token_use_t *use);
@@ -154,11 +156,36 @@ ngx_http_envelope_token_unuse(void *data)
     }
 
     if (use->value.data) {
-        OPENSSL_cleanse(use->value.data, use->value.len);
+        ngx_http_envelope_token_forget(use);
         ngx_http_envelope_token_wipe(use->request);
-    }
 
-    use->value.len = 0;
+        OPENSSL_cleanse(use->value.data, use->value.len);
+        ngx_str_null(&use->value);
+    }
+}
+
+
+/* a log asks for a variable's value as it was evaluated before */
+
+static void
+ngx_http_envelope_token_forget(ngx_http_envelope_token_use_t *use)
+{
+    ngx_uint_t                  i;
+    ngx_http_variable_value_t  *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(use->request, ngx_http_core_module);
+
+    v = use->request->variables;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        if (v[i].data == use->value.data) {
+            v[i].valid = 0;
+            v[i].not_found = 1;
+            v[i].len = 0;
+            v[i].data = NULL;
+        }
+    }
 }
 
 

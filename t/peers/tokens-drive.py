@@ -412,6 +412,8 @@ def main():
         for path in glob.glob(os.path.join(ROOT, "logs", "*.log")):
             with open(path, errors="replace") as f:
                 check("tok-canary" not in f.read(), path + " has a token")
+        with open(os.path.join(ROOT, "logs", "token.log")) as f:
+            check(all(line[:3] in ("[-]", "[] ") for line in f), "a token's place")
         check("[alert]" not in log() or name == "kill",
               "there is an alert in the log")
         print("ok")
