@@ -183,3 +183,8 @@ header X-Version one;
 
 === TEST 15: more calls than may wait
 --- drive: crowd
+
+
+
+=== TEST 16: no copy of a token is left behind
+--- drive: memory
