@@ -9,6 +9,8 @@
 
 static const ngx_envelope_statement_def_t *ngx_envelope_statement_find(
     ngx_str_t *name);
+static ngx_uint_t ngx_envelope_statement_frames(
+    ngx_envelope_address_t *address);
 static ngx_int_t ngx_envelope_words_init(ngx_envelope_words_t *words,
     ngx_pool_t *pool, ngx_str_t *args, ngx_uint_t n);
 static ngx_int_t ngx_envelope_words_split(ngx_array_t *words,
@@ -109,6 +111,14 @@ ngx_envelope_format_add(ngx_envelope_format_t *format, ngx_str_t *args,
         return rc;
     }
 
+    if (def != &ngx_envelope_when_def
+        && ngx_envelope_statement_frames(&st->address))
+    {
+        return ngx_envelope_declined(reason, "\"%V\" frames the message, "
+                                     "nginx writes it itself",
+                                     &st->address.text);
+    }
+
     if (words.pos != words.nelts) {
         return ngx_envelope_declined(reason, "unexpected \"%V\"",
                                      &words.elts[words.pos]);
@@ -138,6 +148,34 @@ ngx_envelope_statement_find(ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+/* whoever could write these could smuggle a second message */
+
+static ngx_uint_t
+ngx_envelope_statement_frames(ngx_envelope_address_t *address)
+{
+    ngx_str_t  *name;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Content-Length"),
+        ngx_string("Transfer-Encoding"),
+        ngx_string("Connection"),
+        ngx_null_string
+    };
+
+    for (name = names; name->len; name++) {
+
+        if (address->header.len == name->len
+            && ngx_strncasecmp(address->header.data, name->data, name->len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

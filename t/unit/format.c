@@ -50,6 +50,10 @@ static bad_t  statements[] = {
       "[optional]" },
     { "set a", "write: set ADDRESS VALUE [string|number|json] [keep] "
       "[optional]" },
+    { "set header:content-length 5", "\"header:content-length\" frames the "
+      "message, nginx writes it itself" },
+    { "sign header:Transfer-Encoding = md5 over=x | hex", "\"header:Transfer-"
+      "Encoding\" frames the message, nginx writes it itself" },
     { "set a b c", "unexpected \"c\", there are: string, number, json, keep, "
       "optional" },
     { "set /a/*/b 1", "\"set\" cannot write to \"*\"" },
