@@ -1,6 +1,6 @@
 
 /*
- * Copyright (C) The ngx_http_envelope_module authors
+ * Copyright (C) The authors of the envelope module
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Copyright (C) The ngx_http_envelope_module authors
+ * Copyright (C) The authors of the envelope module
  */
 
 
@@ -254,7 +254,7 @@ ngx_envelope_key_pair(EVP_PKEY *pkey)
     u_char        *sig;
     ngx_uint_t     ok;
     EVP_MD_CTX    *ctx;
-    static u_char  text[] = "ngx_http_envelope_module";
+    static u_char  text[] = "ngx_envelope_key_check";
 
     ok = 0;
     len = EVP_PKEY_get_size(pkey);
