@@ -23,7 +23,7 @@ add_block_preprocessor(sub {
         if defined $block->must_die;
 });
 
-plan tests => repeat_each() * 211;
+plan tests => repeat_each() * 221;
 
 run_tests();
 
@@ -943,3 +943,75 @@ envelope_max_response_size 1q;
 [emerg]
 "envelope_max_response_size" directive invalid value in
 /html/vm.conf:1
+
+
+
+=== TEST 52: an IV that comes again (warned of)
+--- user_files
+>>> vm.conf
+envelope_profile vm {
+    secret app data:0123456789abcdef text;
+    request {
+        field a = json
+            | aes-128-gcm key=app iv=hex:000102030405060708090a0b | base64;
+    }
+}
+--- config
+    location /t {
+        envelope_call vm;
+        return 200 ok;
+    }
+--- error_log
+[warn]
+envelope_profile "vm": request: "field a": AES-GCM uses an IV again under the same key
+
+
+
+=== TEST 53: two fields with one random IV (warned of)
+--- user_files
+>>> vm.conf
+envelope_profile vm {
+    request {
+        random k key:16 iv:12;
+        field a = json | aes-128-gcm key=k.key iv=k.iv | base64;
+        field b = json | aes-128-gcm key=k.key iv=k.iv | base64;
+        field k = k | hex;
+    }
+}
+--- config
+    location /t {
+        envelope_call vm;
+        return 200 ok;
+    }
+--- error_log
+[warn]
+envelope_profile "vm": request: "field b": AES-GCM uses an IV again under the same key
+
+
+
+=== TEST 54: an IV of its own for each, and one that is only opened
+--- user_files
+>>> vm.conf
+envelope_profile vm {
+    secret app data:0123456789abcdef text;
+    request {
+        random k key:16 iv:12 iv2:12;
+        field a = json | aes-128-gcm key=k.key iv=k.iv | base64;
+        field b = json | aes-128-gcm key=k.key iv=k.iv2 | base64;
+        field /c/* = json | aes-128-gcm key=app iv=prefix | base64;
+        field k = k | hex;
+    }
+    response {
+        field a = json
+            | aes-128-gcm key=app iv=hex:000102030405060708090a0b | base64;
+    }
+}
+--- config
+    location /t {
+        envelope_call vm;
+        return 200 ok;
+    }
+--- response_body: ok
+--- no_error_log
+[warn]
+[error]

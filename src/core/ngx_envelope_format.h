@@ -83,6 +83,15 @@ ngx_int_t ngx_envelope_format_check(ngx_envelope_format_t *format,
 
 ngx_uint_t ngx_envelope_format_authentic(ngx_envelope_format_t *format);
 
+/*
+ * The statement by which sealing would use one IV of AES-GCM twice under the
+ * same key, which gives the key of its tags away (NIST SP 800-38D, 8); NULL
+ * when there is none.
+ */
+
+ngx_envelope_statement_t *ngx_envelope_format_repeats(
+    ngx_envelope_format_t *format);
+
 /* for messages: "field /data/pan", and where it stands */
 
 void ngx_envelope_statement_where(const ngx_envelope_statement_t *statement,

@@ -14,6 +14,8 @@
 
 static ngx_int_t ngx_envelope_link_attempts(ngx_envelope_format_t *format,
     ngx_envelope_reason_t *reason);
+static ngx_uint_t ngx_envelope_ref_same(ngx_envelope_ref_t *a,
+    ngx_envelope_ref_t *b);
 
 
 ngx_int_t
@@ -150,4 +152,62 @@ ngx_envelope_format_authentic(ngx_envelope_format_t *format)
     }
 
     return 0;
+}
+
+
+ngx_envelope_statement_t *
+ngx_envelope_format_repeats(ngx_envelope_format_t *format)
+{
+    ngx_uint_t                  i, j;
+    ngx_envelope_step_t        *a, *b;
+    ngx_envelope_statement_t  **st;
+
+    st = format->statements.elts;
+
+    for (i = 0; i < format->statements.nelts; i++) {
+
+        if (st[i]->def != &ngx_envelope_field_def) {
+            continue;
+        }
+
+        a = ngx_envelope_steps_gcm(&st[i]->u.field.steps);
+
+        if (a == NULL || a->iv.kind == NGX_ENVELOPE_REF_PREFIX) {
+            continue;
+        }
+
+        if (st[i]->address.many
+            || (a->iv.kind == NGX_ENVELOPE_REF_CONSTANT
+                && a->key.kind == NGX_ENVELOPE_REF_RING))
+        {
+            return st[i];
+        }
+
+        for (j = 0; j < i; j++) {
+
+            if (st[j]->def != &ngx_envelope_field_def) {
+                continue;
+            }
+
+            b = ngx_envelope_steps_gcm(&st[j]->u.field.steps);
+
+            if (b
+                && ngx_envelope_ref_same(&a->key, &b->key)
+                && ngx_envelope_ref_same(&a->iv, &b->iv))
+            {
+                return st[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_envelope_ref_same(ngx_envelope_ref_t *a, ngx_envelope_ref_t *b)
+{
+    return a->kind == b->kind
+           && a->kind != NGX_ENVELOPE_REF_PREFIX
+           && ngx_envelope_str_equal(&a->text, &b->text);
 }

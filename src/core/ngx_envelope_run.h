@@ -176,6 +176,10 @@ ngx_int_t ngx_envelope_steps_check(ngx_envelope_format_t *format,
     ngx_envelope_reason_t *reason);
 ngx_uint_t ngx_envelope_steps_authentic(ngx_envelope_steps_t *steps);
 
+/* the first AES-GCM step among them, NULL if there is none */
+
+ngx_envelope_step_t *ngx_envelope_steps_gcm(ngx_envelope_steps_t *steps);
+
 /* whether there is one with a key among them */
 
 ngx_uint_t ngx_envelope_steps_keyed(ngx_envelope_steps_t *steps);

@@ -336,6 +336,27 @@ ngx_envelope_step_keyed(ngx_envelope_step_t *step)
 }
 
 
+ngx_envelope_step_t *
+ngx_envelope_steps_gcm(ngx_envelope_steps_t *steps)
+{
+    ngx_uint_t            i;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+
+    for (i = 0; i < steps->elts.nelts; i++) {
+
+        if (step[i].def == &ngx_envelope_aes_step
+            && step[i].cipher.mode == NGX_ENVELOPE_CIPHER_GCM)
+        {
+            return &step[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_uint_t
 ngx_envelope_steps_keyed(ngx_envelope_steps_t *steps)
 {

@@ -469,9 +469,11 @@ ngx_http_envelope_profile_check_message(ngx_conf_t *cf,
     ngx_envelope_direction_e direction)
 {
     ngx_int_t                  rc;
+    ngx_str_t                  label;
     ngx_envelope_format_t     *format;
     ngx_envelope_reason_t      reason;
     ngx_envelope_statement_t  *statement;
+    ngx_http_envelope_place_t  place;
 
     format = profile->profile->formats[message];
 
@@ -488,6 +490,22 @@ ngx_http_envelope_profile_check_message(ngx_conf_t *cf,
         ngx_http_envelope_profile_blame(cf, profile, message, statement, role,
                                         &reason);
         return NGX_ERROR;
+    }
+
+    statement = (direction == NGX_ENVELOPE_SEAL)
+                ? ngx_envelope_format_repeats(format) : NULL;
+
+    if (statement) {
+        ngx_envelope_statement_where(statement, &label, &place.file,
+                                     &place.line);
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "envelope_profile \"%V\": %V: \"%V\": AES-GCM uses an "
+                      "IV again under the same key, which lets messages be "
+                      "forged; write iv=prefix or a random for each field "
+                      "if the provider can read that in %V:%ui",
+                      &profile->name, &ngx_envelope_message_names[message],
+                      &label, &place.file, place.line);
     }
 
     return NGX_OK;
