@@ -51,7 +51,7 @@ typedef struct {
 } ngx_envelope_ring_t;
 
 
-/* immutable once ngx_envelope_profile_link() has succeeded */
+/* immutable once its formats have been linked */
 
 typedef struct {
     ngx_str_t               name;
