@@ -21,6 +21,14 @@
 typedef struct ngx_envelope_statement_s  ngx_envelope_statement_t;
 
 
+/* of running a format in one direction, see ngx_envelope_format_cost() */
+
+typedef struct {
+    uint64_t                 fixed;       /* nanoseconds of any message */
+    uint64_t                 unit;        /* .. of each 1024 bytes of body */
+} ngx_envelope_cost_t;
+
+
 struct ngx_envelope_format_s {
     ngx_envelope_message_e   message;
     ngx_envelope_profile_t  *profile;
@@ -37,6 +45,7 @@ struct ngx_envelope_format_s {
                                              opening tries every key; of
                                              others "kid=" names one */
     ngx_uint_t               depth;       /* of nodes a scan has to make */
+    ngx_envelope_cost_t      costs[2];    /* by ngx_envelope_direction_e */
 
     unsigned                 members:1;   /* it addresses members, so the
                                              body has to be JSON */
@@ -75,6 +84,15 @@ ngx_int_t ngx_envelope_format_link(ngx_envelope_format_t *format,
 ngx_int_t ngx_envelope_format_check(ngx_envelope_format_t *format,
     ngx_envelope_direction_e direction, ngx_envelope_statement_t **statement,
     ngx_envelope_reason_t *reason);
+
+/*
+ * Estimates, in microseconds, how long sealing or opening a message with a
+ * body of that length keeps a core busy: what its keys and algorithms cost,
+ * and what goes with the length.  Of a format that is linked.
+ */
+
+ngx_uint_t ngx_envelope_format_cost(const ngx_envelope_format_t *format,
+    ngx_envelope_direction_e direction, size_t len);
 
 /*
  * Whether opening it proves who made the message: a signature, a MAC, a

@@ -49,7 +49,15 @@ ngx_envelope_format_link(ngx_envelope_format_t *format,
 
     *statement = NULL;
 
-    return ngx_envelope_link_attempts(format, reason);
+    rc = ngx_envelope_link_attempts(format, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_envelope_format_weigh(format, NGX_ENVELOPE_SEAL);
+    ngx_envelope_format_weigh(format, NGX_ENVELOPE_OPEN);
+
+    return NGX_OK;
 }
 
 

@@ -38,7 +38,6 @@ typedef struct {
 static ngx_int_t ngx_envelope_rsa_digest(EVP_MD **md, ngx_pool_t *pool,
     ngx_str_t *name, ngx_envelope_reason_t *reason);
 static void ngx_envelope_rsa_digest_cleanup(void *data);
-static size_t ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa);
 static EVP_PKEY_CTX *ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op);
 static ngx_int_t ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa,
@@ -191,7 +190,7 @@ ngx_envelope_rsa_check(const ngx_envelope_rsa_t *rsa,
 }
 
 
-static size_t
+size_t
 ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa)
 {
     if (rsa->padding == NGX_ENVELOPE_RSA_OAEP) {

@@ -59,6 +59,10 @@ ngx_int_t ngx_envelope_rsa_check(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, ngx_uint_t need_private,
     ngx_envelope_reason_t *reason);
 
+/* what the padding takes of every block, in bytes */
+
+size_t ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa);
+
 /*
  * out->data is allocated from the pool, as secret memory when opening.
  *

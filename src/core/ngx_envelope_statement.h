@@ -213,6 +213,12 @@ ngx_int_t ngx_envelope_sign_check(ngx_envelope_format_t *format,
     ngx_envelope_reason_t *reason);
 
 
+/* fills in what running the format costs; its keys are all known */
+
+void ngx_envelope_format_weigh(ngx_envelope_format_t *format,
+    ngx_envelope_direction_e direction);
+
+
 /* small helpers of all who read words */
 
 #define ngx_envelope_is(str, literal)                                         \

@@ -57,7 +57,8 @@ typedef enum {
     NGX_ENVELOPE_FAULT_NONE = 0,
     NGX_ENVELOPE_FAULT_SHAPE,     /* the outer message is not of the format */
     NGX_ENVELOPE_FAULT_SECRET,    /* anything from the first decoded byte on */
-    NGX_ENVELOPE_FAULT_INTERNAL   /* out of memory, a library failed */
+    NGX_ENVELOPE_FAULT_INTERNAL,  /* out of memory, a library failed */
+    NGX_ENVELOPE_FAULT_BUSY       /* nothing is wrong with it: later */
 } ngx_envelope_fault_e;
 
 

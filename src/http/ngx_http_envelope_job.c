@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_job.h"
+#include "ngx_http_envelope_threads.h"
 #include "ngx_envelope_secret.h"
 
 #include <openssl/crypto.h>
@@ -19,6 +20,8 @@ static ngx_int_t ngx_http_envelope_job_values(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_array_t *values);
 static ngx_int_t ngx_http_envelope_job_secret(ngx_http_envelope_job_t *job,
     ngx_str_t *value);
+static void ngx_http_envelope_job_refuse(ngx_http_envelope_job_t *job,
+    ngx_int_t rc);
 static void ngx_http_envelope_job_run(ngx_http_envelope_job_t *job);
 static void ngx_http_envelope_job_cleanup(void *data);
 static ngx_int_t ngx_http_envelope_job_random(void *data, u_char *buf,
@@ -146,19 +149,45 @@ void
 ngx_http_envelope_job_start(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_http_envelope_job_pt handler)
 {
-    char  *action;
+    ngx_int_t  rc;
 
     job->handler = handler;
+    job->action = r->connection->log->action;
 
-    action = r->connection->log->action;
     r->connection->log->action =
                           ngx_http_envelope_job_actions[job->input.direction];
 
-    ngx_http_envelope_job_run(job);
+    rc = ngx_http_envelope_threads_post(r, job, ngx_http_envelope_job_run);
 
-    r->connection->log->action = action;
+    if (rc == NGX_OK) {
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_envelope_job_run(job);
+
+    } else {
+        ngx_http_envelope_job_refuse(job, rc);
+    }
 
     handler(r, job);
+}
+
+
+static void
+ngx_http_envelope_job_refuse(ngx_http_envelope_job_t *job, ngx_int_t rc)
+{
+    job->output.outcome = NGX_ENVELOPE_REJECTED;
+
+    if (rc == NGX_BUSY) {
+        job->output.fault = NGX_ENVELOPE_FAULT_BUSY;
+        (void) ngx_envelope_declined(&job->output.reason,
+                                     "the queue of the thread pool is full");
+        return;
+    }
+
+    job->output.fault = NGX_ENVELOPE_FAULT_INTERNAL;
+    (void) ngx_envelope_failed(&job->output.reason, "out of memory");
 }
 
 
@@ -185,6 +214,8 @@ void
 ngx_http_envelope_job_note(ngx_http_envelope_ctx_t *ctx,
     ngx_http_envelope_job_t *job)
 {
+    job->request->connection->log->action = job->action;
+
     ctx->result = job->output.outcome + 1;
 
     if (job->output.kid.len) {

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_module.h"
+#include "ngx_http_envelope_threads.h"
 #include "ngx_http_envelope_token.h"
 #include "ngx_http_envelope_zone.h"
 
@@ -152,6 +153,13 @@ static ngx_command_t  ngx_http_envelope_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_envelope_loc_conf_t, max_response_size),
       &ngx_http_envelope_size_post },
+
+    { ngx_string("envelope_threads"),
+      NGX_HTTP_ENVELOPE_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_envelope_threads_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
       ngx_null_command
 };
@@ -306,6 +314,7 @@ ngx_http_envelope_create_loc_conf(ngx_conf_t *cf)
      *
      *     elcf->role = NULL;
      *     elcf->profile = NULL;
+     *     elcf->thread_pool = NULL;
      */
 
     for (i = 0; i < NGX_HTTP_ENVELOPE_ROLES; i++) {
@@ -313,6 +322,7 @@ ngx_http_envelope_create_loc_conf(ngx_conf_t *cf)
     }
 
     elcf->max_response_size = NGX_CONF_UNSET_SIZE;
+    elcf->threads = NGX_CONF_UNSET;
 
     return elcf;
 }
@@ -356,6 +366,10 @@ ngx_http_envelope_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_response_size,
                               prev->max_response_size,
                               NGX_HTTP_ENVELOPE_MAX_RESPONSE_SIZE);
+
+    if (ngx_http_envelope_threads_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

@@ -107,6 +107,12 @@ typedef struct {
     ngx_http_envelope_profile_t     *profile;
 
     size_t                         max_response_size;
+
+    ngx_flag_t                     threads;
+
+#if (NGX_THREADS)
+    ngx_thread_pool_t             *thread_pool;  /* NULL: nobody asks */
+#endif
 } ngx_http_envelope_loc_conf_t;
 
 

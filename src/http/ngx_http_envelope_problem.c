@@ -17,6 +17,11 @@ typedef struct {
 } ngx_http_envelope_statuses_t;
 
 
+/* seconds after which one that came when all were busy may come again */
+
+#define NGX_HTTP_ENVELOPE_PROBLEM_RETRY_AFTER  1
+
+
 typedef struct {
     ngx_uint_t    status;
     char         *title;
@@ -71,6 +76,10 @@ ngx_http_envelope_refuse(ngx_http_request_t *r, ngx_http_envelope_ctx_t *ctx,
     ngx_http_envelope_side_e side, ngx_envelope_fault_e fault,
     const ngx_envelope_statement_t *statement, ngx_envelope_reason_t *reason)
 {
+    if (fault == NGX_ENVELOPE_FAULT_BUSY) {
+        ctx->retry_after = NGX_HTTP_ENVELOPE_PROBLEM_RETRY_AFTER;
+    }
+
     ngx_http_envelope_problem_set(r, ctx, side,
                           ngx_http_envelope_problem_status(ctx->role, side,
                                                            fault),
@@ -101,6 +110,9 @@ ngx_http_envelope_problem_status(const ngx_http_envelope_role_t *role,
 
     case NGX_ENVELOPE_FAULT_SECRET:
         return statuses->secret;
+
+    case NGX_ENVELOPE_FAULT_BUSY:
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
 
     default:
         return statuses->internal;

@@ -66,7 +66,10 @@ struct ngx_http_envelope_job_s {
     ngx_envelope_input_t           input;
     ngx_envelope_output_t          output;
     ngx_http_envelope_job_pt       handler;
+    char                          *action;     /* of the log, before it */
     ngx_msec_t                     spent;      /* milliseconds */
+    unsigned                       abandoned:1; /* the request was given up
+                                                   while a thread ran it */
 };
 
 
