@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_module.h"
+#include "ngx_http_envelope_gate.h"
 #include "ngx_http_envelope_threads.h"
 #include "ngx_http_envelope_token.h"
 #include "ngx_http_envelope_zone.h"
@@ -27,6 +28,7 @@ static char *ngx_http_envelope_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
 static ngx_int_t ngx_http_envelope_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_envelope_init_process(ngx_cycle_t *cycle);
 
 
 const ngx_http_envelope_role_t
@@ -187,7 +189,7 @@ ngx_module_t  ngx_http_envelope_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_http_envelope_init_members,        /* init module */
-    ngx_http_envelope_token_init_process,  /* init process */
+    ngx_http_envelope_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_http_envelope_token_exit_process,  /* exit process */
@@ -401,4 +403,19 @@ ngx_http_envelope_init(ngx_conf_t *cf)
     }
 
     return ngx_http_envelope_response_init(cf);
+}
+
+
+static ngx_int_t
+ngx_http_envelope_init_process(ngx_cycle_t *cycle)
+{
+#if (NGX_THREADS)
+
+    if (ngx_http_envelope_gate_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+#endif
+
+    return ngx_http_envelope_token_init_process(cycle);
 }

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_threads.h"
+#include "ngx_http_envelope_gate.h"
 
 
 /*
@@ -182,7 +183,11 @@ ngx_http_envelope_threads_run(void *data, ngx_log_t *log)
 {
     ngx_http_envelope_threads_ctx_t *ctx = data;
 
+    ngx_http_envelope_gate_enter();
+
     ctx->run(ctx->job);
+
+    ngx_http_envelope_gate_leave();
 }
 
 

@@ -1,0 +1,221 @@
+
+/*
+ * Copyright (C) The authors of the envelope module
+ */
+
+
+#include "ngx_http_envelope_gate.h"
+
+#if (NGX_THREADS)
+
+#include <pthread.h>
+
+#if (NGX_LINUX)
+#include <sys/syscall.h>
+#endif
+
+
+/*
+ * How long a computing thread would like to go on at a time, in nanoseconds.
+ * Linux lets a thread that wakes up take the processor at once from one that
+ * has asked for more than itself (since 6.12; older ones do it anyway or do
+ * not know of it): the event loop, which asks for nothing, does not wait for
+ * the end of a slice.
+ */
+
+#define NGX_HTTP_ENVELOPE_GATE_SLICE  20000000
+
+
+typedef struct {
+    ngx_queue_t       queue;
+    pthread_cond_t    turn;
+    ngx_uint_t        admitted;
+} ngx_http_envelope_gate_waiter_t;
+
+
+/* of this process; all but the mutex itself is protected by the mutex */
+
+typedef struct {
+    pthread_mutex_t   mutex;
+    ngx_queue_t       waiters;
+    ngx_int_t         free;       /* turns that nobody has */
+} ngx_http_envelope_gate_t;
+
+
+static ngx_int_t ngx_http_envelope_gate_processors(void);
+static void ngx_http_envelope_gate_yield(void);
+static void ngx_http_envelope_gate_wait(void);
+static void ngx_http_envelope_gate_next(void);
+
+
+static ngx_http_envelope_gate_t  ngx_http_envelope_gate = {
+    PTHREAD_MUTEX_INITIALIZER, { NULL, NULL }, 1
+};
+
+
+ngx_int_t
+ngx_http_envelope_gate_init(ngx_cycle_t *cycle)
+{
+    ngx_queue_init(&ngx_http_envelope_gate.waiters);
+
+    ngx_http_envelope_gate.free = ngx_http_envelope_gate_processors();
+
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, cycle->log, 0,
+                   "envelope: %i threads compute at a time",
+                   ngx_http_envelope_gate.free);
+
+    return NGX_OK;
+}
+
+
+/* that the worker may run on, see "worker_cpu_affinity" */
+
+static ngx_int_t
+ngx_http_envelope_gate_processors(void)
+{
+#if (NGX_HAVE_SCHED_SETAFFINITY)
+
+    cpu_set_t  set;
+
+    CPU_ZERO(&set);
+
+    if (sched_getaffinity(0, sizeof(cpu_set_t), &set) == 0
+        && CPU_COUNT(&set) > 0)
+    {
+        return CPU_COUNT(&set);
+    }
+
+#endif
+
+    return ngx_max(ngx_ncpu, 1);
+}
+
+
+void
+ngx_http_envelope_gate_enter(void)
+{
+    static __thread ngx_uint_t  yielding;
+
+    if (!yielding) {
+        yielding = 1;
+        ngx_http_envelope_gate_yield();
+    }
+
+    pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
+
+    if (ngx_http_envelope_gate.free > 0) {
+        ngx_http_envelope_gate.free--;
+
+    } else {
+        ngx_http_envelope_gate_wait();
+    }
+
+    pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
+}
+
+
+void
+ngx_http_envelope_gate_leave(void)
+{
+    pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
+
+    ngx_http_envelope_gate_next();
+
+    pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
+}
+
+
+void
+ngx_http_envelope_gate_pause(void)
+{
+    pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
+
+    if (!ngx_queue_empty(&ngx_http_envelope_gate.waiters)) {
+        ngx_http_envelope_gate_next();
+        ngx_http_envelope_gate_wait();
+    }
+
+    pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
+}
+
+
+/* it is as well if the system knows nothing of this */
+
+static void
+ngx_http_envelope_gate_yield(void)
+{
+#if (NGX_LINUX && defined SYS_sched_setattr)
+
+    /* of sched_setattr(2), for which glibc 2.36 has neither */
+
+    struct {
+        uint32_t  size;
+        uint32_t  policy;
+        uint64_t  flags;
+        int32_t   nice;
+        uint32_t  priority;
+        uint64_t  runtime;
+        uint64_t  deadline;
+        uint64_t  period;
+    } attr;
+
+    ngx_memzero(&attr, sizeof(attr));
+
+    attr.size = sizeof(attr);
+
+    if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == -1
+        || attr.policy != SCHED_OTHER)
+    {
+        return;
+    }
+
+    attr.size = sizeof(attr);
+    attr.runtime = NGX_HTTP_ENVELOPE_GATE_SLICE;
+
+    (void) syscall(SYS_sched_setattr, 0, &attr, 0);
+
+#endif
+}
+
+
+/* the turn is handed over by who leaves, nobody can snatch it in between */
+
+static void
+ngx_http_envelope_gate_wait(void)
+{
+    ngx_http_envelope_gate_waiter_t  waiter;
+
+    waiter.admitted = 0;
+    pthread_cond_init(&waiter.turn, NULL);
+
+    ngx_queue_insert_tail(&ngx_http_envelope_gate.waiters, &waiter.queue);
+
+    while (!waiter.admitted) {
+        pthread_cond_wait(&waiter.turn, &ngx_http_envelope_gate.mutex);
+    }
+
+    pthread_cond_destroy(&waiter.turn);
+}
+
+
+static void
+ngx_http_envelope_gate_next(void)
+{
+    ngx_queue_t                      *q;
+    ngx_http_envelope_gate_waiter_t  *waiter;
+
+    if (ngx_queue_empty(&ngx_http_envelope_gate.waiters)) {
+        ngx_http_envelope_gate.free++;
+        return;
+    }
+
+    q = ngx_queue_head(&ngx_http_envelope_gate.waiters);
+    ngx_queue_remove(q);
+
+    waiter = ngx_queue_data(q, ngx_http_envelope_gate_waiter_t, queue);
+    waiter->admitted = 1;
+
+    pthread_cond_signal(&waiter->turn);
+}
+
+#endif
