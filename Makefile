@@ -96,7 +96,8 @@ $(BUILD)/nginx-src/configure.log: config $(BUILD)/settings
 
 $(BUILD)/$(NAME).so: $(BUILD)/nginx-src/configure.log $(SRCS) $(HDRS)
 	$(MAKE) -C $(BUILD)/nginx-src -f objs/Makefile modules
-	cp $(BUILD)/nginx-src/objs/$(NAME).so $@
+	cp $(BUILD)/nginx-src/objs/$(NAME).so $@.new
+	mv $@.new $@
 
 nginx: $(BUILD)/nginx/dynamic/objs/nginx $(BUILD)/nginx/static/objs/nginx
 

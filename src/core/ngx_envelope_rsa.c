@@ -35,6 +35,32 @@ typedef struct {
 } ngx_envelope_rsa_scheme_t;
 
 
+/* what became of a block; its bytes are where they belong in the output */
+
+typedef struct {
+    size_t                        len;
+    int                           rc;      /* OpenSSL's */
+    unsigned                      done:1;
+} ngx_envelope_rsa_block_t;
+
+
+/* a text on its way through; the threads that share it share nothing else */
+
+typedef struct {
+    const ngx_envelope_rsa_op_t  *op;
+    EVP_PKEY_CTX                 *ctx;
+    size_t                        k;       /* bytes of the key */
+    size_t                        piece;   /* .. of input in each block */
+    ngx_uint_t                    n;       /* blocks */
+    ngx_str_t                    *in;
+    u_char                       *out;     /* room for n blocks of k */
+    ngx_envelope_rsa_block_t     *block;
+    size_t                        total;   /* bytes of output */
+    ngx_uint_t                    bad;     /* blocks without a text */
+    ngx_uint_t                    shared;  /* by several threads */
+} ngx_envelope_rsa_work_t;
+
+
 static ngx_int_t ngx_envelope_rsa_digest(EVP_MD **md, ngx_pool_t *pool,
     ngx_str_t *name, ngx_envelope_reason_t *reason);
 static void ngx_envelope_rsa_digest_cleanup(void *data);
@@ -42,8 +68,12 @@ static EVP_PKEY_CTX *ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op);
 static ngx_int_t ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa,
     EVP_PKEY_CTX *ctx);
-static ngx_uint_t ngx_envelope_rsa_open_blocks(const ngx_envelope_rsa_t *rsa,
-    EVP_PKEY_CTX *ctx, size_t k, ngx_str_t *in, ngx_str_t *out);
+static ngx_int_t ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
+    const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op,
+    ngx_pool_t *pool, const ngx_envelope_each_t *each,
+    ngx_envelope_rsa_work_t *work);
+static void ngx_envelope_rsa_block(void *data, ngx_uint_t i);
+static ngx_int_t ngx_envelope_rsa_join(ngx_envelope_rsa_work_t *work);
 
 
 /* indexed by ngx_envelope_rsa_padding_e */
@@ -203,13 +233,13 @@ ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa)
 
 ngx_int_t
 ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
-    const ngx_envelope_key_t *key, ngx_pool_t *pool, ngx_str_t *in,
-    ngx_str_t *out, ngx_envelope_reason_t *reason)
+    const ngx_envelope_key_t *key, ngx_pool_t *pool,
+    const ngx_envelope_each_t *each, ngx_str_t *in, ngx_str_t *out,
+    ngx_envelope_reason_t *reason)
 {
-    u_char                           *p, *last;
-    size_t                            k, max, len, size;
+    size_t                            max;
     ngx_int_t                         rc;
-    EVP_PKEY_CTX                     *ctx;
+    ngx_envelope_rsa_work_t           work;
     const ngx_envelope_rsa_scheme_t  *scheme;
 
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
@@ -221,69 +251,57 @@ ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
         return rc;
     }
 
-    k = EVP_PKEY_get_size(key->pkey);
-    max = k - ngx_envelope_rsa_overhead(rsa);
+    work.k = EVP_PKEY_get_size(key->pkey);
+    work.piece = work.k - ngx_envelope_rsa_overhead(rsa);
 
     if (in->len == 0) {
         return ngx_envelope_declined(reason, "%V of an empty text",
                                      &scheme->name);
     }
 
-    if (in->len > NGX_ENVELOPE_RSA_TEXT_MAX / k * max) {
+    max = NGX_ENVELOPE_RSA_TEXT_MAX / work.k * work.piece;
+
+    if (in->len > max) {
         return ngx_envelope_declined(reason, "%uz bytes are too long for %V, "
                                      "%uz are the most", in->len,
-                                     &scheme->name,
-                                     NGX_ENVELOPE_RSA_TEXT_MAX / k * max);
+                                     &scheme->name, max);
     }
 
-    out->len = 0;
-    out->data = ngx_pnalloc(pool, (in->len + max - 1) / max * k);
+    work.in = in;
+    work.n = (in->len + work.piece - 1) / work.piece;
+
+    out->len = work.n * work.k;
+    out->data = ngx_pnalloc(pool, out->len);
     if (out->data == NULL) {
         return ngx_envelope_failed(reason, "out of memory");
     }
 
-    ctx = ngx_envelope_rsa_start(rsa, key, &scheme->seal);
-    if (ctx == NULL) {
-        goto failed;
+    work.out = out->data;
+
+    if (rsa->padding != NGX_ENVELOPE_RSA_PRIVATE) {
+        each = NULL;
     }
 
-    last = in->data + in->len;
-
-    for (p = in->data; p < last; p += len) {
-        len = ngx_min(max, (size_t) (last - p));
-        size = k;
-
-        if (scheme->seal.run(ctx, out->data + out->len, &size, p, len) != 1
-            || size != k)
-        {
-            goto failed;
-        }
-
-        out->len += size;
+    if (ngx_envelope_rsa_blocks(rsa, key, &scheme->seal, pool, each, &work)
+        != NGX_OK
+        || work.bad
+        || work.total != out->len)
+    {
+        return ngx_envelope_failed(reason, "%V failed", &scheme->name);
     }
-
-    EVP_PKEY_CTX_free(ctx);
 
     return NGX_OK;
-
-failed:
-
-    EVP_PKEY_CTX_free(ctx);
-    ERR_clear_error();
-
-    return ngx_envelope_failed(reason, "%V failed", &scheme->name);
 }
 
 
 ngx_int_t
 ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
-    const ngx_envelope_key_t *key, ngx_pool_t *pool, ngx_str_t *in,
-    ngx_str_t *out, ngx_envelope_reason_t *reason)
+    const ngx_envelope_key_t *key, ngx_pool_t *pool,
+    const ngx_envelope_each_t *each, ngx_str_t *in, ngx_str_t *out,
+    ngx_envelope_reason_t *reason)
 {
-    size_t                            k;
     ngx_int_t                         rc;
-    ngx_uint_t                        bad;
-    EVP_PKEY_CTX                     *ctx;
+    ngx_envelope_rsa_work_t           work;
     const ngx_envelope_rsa_scheme_t  *scheme;
 
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
@@ -295,12 +313,13 @@ ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
         return rc;
     }
 
-    k = EVP_PKEY_get_size(key->pkey);
+    work.k = EVP_PKEY_get_size(key->pkey);
+    work.piece = work.k;
 
-    if (in->len == 0 || in->len % k != 0) {
+    if (in->len == 0 || in->len % work.k != 0) {
         return ngx_envelope_declined(reason, "%uz bytes of %V are no whole "
                                      "number of blocks of %uz", in->len,
-                                     &scheme->name, k);
+                                     &scheme->name, work.k);
     }
 
     if (in->len > NGX_ENVELOPE_RSA_TEXT_MAX) {
@@ -316,70 +335,158 @@ ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
         return ngx_envelope_failed(reason, "out of memory");
     }
 
-    ctx = ngx_envelope_rsa_start(rsa, key, &scheme->open);
-    if (ctx == NULL) {
-        ERR_clear_error();
+    work.in = in;
+    work.out = out->data;
+    work.n = in->len / work.k;
+
+    if (rsa->padding == NGX_ENVELOPE_RSA_PRIVATE) {
+        each = NULL;
+    }
+
+    if (ngx_envelope_rsa_blocks(rsa, key, &scheme->open, pool, each, &work)
+        != NGX_OK)
+    {
         return ngx_envelope_failed(reason, "%V failed", &scheme->name);
     }
 
-    bad = ngx_envelope_rsa_open_blocks(rsa, ctx, k, in, out);
-
-    EVP_PKEY_CTX_free(ctx);
-
-    if (bad && rsa->padding != NGX_ENVELOPE_RSA_PKCS1) {
+    if (work.bad && rsa->padding != NGX_ENVELOPE_RSA_PKCS1) {
         OPENSSL_cleanse(out->data, in->len);
-        out->len = 0;
 
         return ngx_envelope_declined(reason, "%V does not open with this key",
                                      &scheme->name);
     }
+
+    out->len = work.total;
 
     return NGX_OK;
 }
 
 
 /*
- * Every block is worked through whatever came of those before it, and the
- * error queue is cleared whether there is something on it or not, so that
- * the way a good block takes and the way a bad one takes are the same but
- * for the byte written.  Returns the number of blocks without a text.
- *
- * OpenSSL wants room for k bytes each time: there is, as out is as large as
- * in and no block gives more than k.
+ * Works through all blocks and joins what came of them.  NGX_ERROR where not
+ * even a context can be had; the error queue is empty either way.
  */
 
-static ngx_uint_t
-ngx_envelope_rsa_open_blocks(const ngx_envelope_rsa_t *rsa, EVP_PKEY_CTX *ctx,
-    size_t k, ngx_str_t *in, ngx_str_t *out)
+static ngx_int_t
+ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
+    const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op,
+    ngx_pool_t *pool, const ngx_envelope_each_t *each,
+    ngx_envelope_rsa_work_t *work)
 {
-    int                           rc;
-    u_char                       *p;
-    size_t                        len, rest;
-    ngx_uint_t                    bad;
-    const ngx_envelope_rsa_op_t  *op;
+    ngx_int_t   rc;
+    ngx_uint_t  i;
 
-    op = &ngx_envelope_rsa_schemes[rsa->padding].open;
+    rc = NGX_ERROR;
 
-    bad = 0;
+    work->op = op;
+    work->bad = 0;
+    work->total = 0;
+    work->shared = (each && work->n > 1);
 
-    for (rest = in->len; rest; rest -= k) {
-        p = out->data + out->len;
-        len = in->len - out->len;
-
-        rc = op->run(ctx, p, &len, in->data + (in->len - rest), k);
-
-        ERR_clear_error();
-
-        if (rc != 1 || len == 0) {
-            *p = NGX_ENVELOPE_RSA_JUNK;
-            len = 1;
-            bad++;
-        }
-
-        out->len += len;
+    work->block = ngx_pcalloc(pool,
+                              work->n * sizeof(ngx_envelope_rsa_block_t));
+    if (work->block == NULL) {
+        return NGX_ERROR;
     }
 
-    return bad;
+    work->ctx = ngx_envelope_rsa_start(rsa, key, op);
+    if (work->ctx == NULL) {
+        goto done;
+    }
+
+    if (work->shared) {
+        each->run(each->data, work->n, ngx_envelope_rsa_block, work);
+
+    } else {
+        for (i = 0; i < work->n; i++) {
+            ngx_envelope_rsa_block(work, i);
+        }
+    }
+
+    rc = ngx_envelope_rsa_join(work);
+
+done:
+
+    EVP_PKEY_CTX_free(work->ctx);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+/*
+ * One block, into the place that it would have if all were as long as can
+ * be; OpenSSL wants room for k bytes each time.  The error queue is cleared
+ * whether there is something on it or not, so that the way a good block
+ * takes and the way a bad one takes are the same.
+ *
+ * On a thread of its own it takes a context of its own.
+ */
+
+static void
+ngx_envelope_rsa_block(void *data, ngx_uint_t i)
+{
+    ngx_envelope_rsa_work_t *work = data;
+
+    size_t                     pos, len;
+    EVP_PKEY_CTX              *ctx;
+    ngx_envelope_rsa_block_t  *block;
+
+    block = &work->block[i];
+
+    ctx = work->shared ? EVP_PKEY_CTX_dup(work->ctx) : work->ctx;
+
+    if (ctx == NULL) {
+        ERR_clear_error();
+        return;
+    }
+
+    pos = i * work->piece;
+    len = ngx_min(work->piece, work->in->len - pos);
+
+    block->len = work->k;
+    block->rc = work->op->run(ctx, work->out + i * work->k, &block->len,
+                              work->in->data + pos, len);
+    block->done = 1;
+
+    ERR_clear_error();
+
+    if (work->shared) {
+        EVP_PKEY_CTX_free(ctx);
+    }
+}
+
+
+/* moves the blocks together, in their order, and counts those without text */
+
+static ngx_int_t
+ngx_envelope_rsa_join(ngx_envelope_rsa_work_t *work)
+{
+    u_char                    *p;
+    ngx_uint_t                 i;
+    ngx_envelope_rsa_block_t  *block;
+
+    block = work->block;
+    p = work->out;
+
+    for (i = 0; i < work->n; i++) {
+
+        if (!block[i].done) {
+            return NGX_ERROR;
+        }
+
+        if (block[i].rc != 1 || block[i].len == 0) {
+            *p++ = NGX_ENVELOPE_RSA_JUNK;
+            work->bad++;
+            continue;
+        }
+
+        p = ngx_movemem(p, work->out + i * work->k, block[i].len);
+    }
+
+    work->total = p - work->out;
+
+    return NGX_OK;
 }
 
 

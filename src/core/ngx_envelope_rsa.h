@@ -41,6 +41,20 @@ typedef struct {
 
 
 /*
+ * How the blocks of a long text are gone through: run() has work(ctx, i)
+ * called once for every i below n, in any order and on several threads if it
+ * likes, and returns when all of them are done.
+ */
+
+typedef struct {
+    void                       (*run)(void *data, ngx_uint_t n,
+                                      void (*work)(void *ctx, ngx_uint_t i),
+                                      void *ctx);
+    void                        *data;
+} ngx_envelope_each_t;
+
+
+/*
  * Fetches the digests by the names the profile language has (sha1, sha256,
  * sha384, sha512); an empty mgf1 is the hash, an empty hash is sha1 as in
  * RFC 8017.  NGX_DECLINED names what is unknown.  The padding and the label
@@ -65,6 +79,8 @@ size_t ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa);
 
 /*
  * out->data is allocated from the pool, as secret memory when opening.
+ * "each" is asked for operations with a private key where there is more than
+ * one block; it may be NULL, and they are done one after the other.
  *
  * Opening PKCS1: a block with bad padding does not fail here.  It becomes
  * the single byte 0xff (in no UTF-8, JSON, base64 or hex), and all blocks
@@ -77,12 +93,14 @@ size_t ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa);
  */
 
 ngx_int_t ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
-    const ngx_envelope_key_t *key, ngx_pool_t *pool, ngx_str_t *in,
-    ngx_str_t *out, ngx_envelope_reason_t *reason);
+    const ngx_envelope_key_t *key, ngx_pool_t *pool,
+    const ngx_envelope_each_t *each, ngx_str_t *in, ngx_str_t *out,
+    ngx_envelope_reason_t *reason);
 
 ngx_int_t ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
-    const ngx_envelope_key_t *key, ngx_pool_t *pool, ngx_str_t *in,
-    ngx_str_t *out, ngx_envelope_reason_t *reason);
+    const ngx_envelope_key_t *key, ngx_pool_t *pool,
+    const ngx_envelope_each_t *each, ngx_str_t *in, ngx_str_t *out,
+    ngx_envelope_reason_t *reason);
 
 
 #endif /* _NGX_ENVELOPE_RSA_H_INCLUDED_ */

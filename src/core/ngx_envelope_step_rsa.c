@@ -192,7 +192,8 @@ ngx_envelope_rsa_step_seal(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
 
     rc = ngx_envelope_rsa_seal(&step->rsa,
                                ngx_envelope_run_key(run, &step->key),
-                               run->pool, in, out, run->reason);
+                               run->pool, run->input->env->each, in, out,
+                               run->reason);
 
     return (rc == NGX_OK) ? ngx_envelope_rsa_step_count(run, out->len) : rc;
 }
@@ -211,7 +212,8 @@ ngx_envelope_rsa_step_open(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
 
     return ngx_envelope_rsa_open(&step->rsa,
                                  ngx_envelope_run_key(run, &step->key),
-                                 run->pool, in, out, run->reason);
+                                 run->pool, run->input->env->each, in, out,
+                                 run->reason);
 }
 
 

@@ -10,6 +10,7 @@
 
 #include "ngx_envelope_format.h"
 #include "ngx_envelope_headers.h"
+#include "ngx_envelope_rsa.h"
 
 
 /*
@@ -29,6 +30,8 @@ typedef struct {
     ngx_int_t                     (*random)(void *data, u_char *buf,
                                             size_t len);
     void                           *data;
+
+    const ngx_envelope_each_t      *each;    /* NULL: no threads */
 } ngx_envelope_env_t;
 
 

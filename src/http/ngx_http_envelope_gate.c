@@ -38,39 +38,39 @@ typedef struct {
 typedef struct {
     pthread_mutex_t   mutex;
     ngx_queue_t       waiters;
-    ngx_int_t         free;       /* turns that nobody has */
+    ngx_uint_t        turns;
+    ngx_uint_t        free;       /* turns that nobody has */
 } ngx_http_envelope_gate_t;
 
 
-static ngx_int_t ngx_http_envelope_gate_processors(void);
+static ngx_uint_t ngx_http_envelope_gate_processors(void);
 static void ngx_http_envelope_gate_yield(void);
 static void ngx_http_envelope_gate_wait(void);
 static void ngx_http_envelope_gate_next(void);
 
 
 static ngx_http_envelope_gate_t  ngx_http_envelope_gate = {
-    PTHREAD_MUTEX_INITIALIZER, { NULL, NULL }, 1
+    PTHREAD_MUTEX_INITIALIZER, { NULL, NULL }, 1, 1
 };
 
 
-ngx_int_t
+void
 ngx_http_envelope_gate_init(ngx_cycle_t *cycle)
 {
     ngx_queue_init(&ngx_http_envelope_gate.waiters);
 
-    ngx_http_envelope_gate.free = ngx_http_envelope_gate_processors();
+    ngx_http_envelope_gate.turns = ngx_http_envelope_gate_processors();
+    ngx_http_envelope_gate.free = ngx_http_envelope_gate.turns;
 
     ngx_log_debug1(NGX_LOG_DEBUG_CORE, cycle->log, 0,
-                   "envelope: %i threads compute at a time",
-                   ngx_http_envelope_gate.free);
-
-    return NGX_OK;
+                   "envelope: %ui threads compute at a time",
+                   ngx_http_envelope_gate.turns);
 }
 
 
 /* that the worker may run on, see "worker_cpu_affinity" */
 
-static ngx_int_t
+static ngx_uint_t
 ngx_http_envelope_gate_processors(void)
 {
 #if (NGX_HAVE_SCHED_SETAFFINITY)
@@ -91,6 +91,13 @@ ngx_http_envelope_gate_processors(void)
 }
 
 
+ngx_uint_t
+ngx_http_envelope_gate_turns(void)
+{
+    return ngx_http_envelope_gate.turns;
+}
+
+
 void
 ngx_http_envelope_gate_enter(void)
 {
@@ -103,7 +110,7 @@ ngx_http_envelope_gate_enter(void)
 
     pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
 
-    if (ngx_http_envelope_gate.free > 0) {
+    if (ngx_http_envelope_gate.free) {
         ngx_http_envelope_gate.free--;
 
     } else {

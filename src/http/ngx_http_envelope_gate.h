@@ -23,7 +23,11 @@
 
 /* in a worker, before its threads have anything to do */
 
-ngx_int_t ngx_http_envelope_gate_init(ngx_cycle_t *cycle);
+void ngx_http_envelope_gate_init(ngx_cycle_t *cycle);
+
+/* how many threads may compute at a time, the same as long as it lives */
+
+ngx_uint_t ngx_http_envelope_gate_turns(void);
 
 /* on a thread: waits for a turn, first come, first served; gives it back */
 

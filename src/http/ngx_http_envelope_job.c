@@ -20,19 +20,13 @@ static ngx_int_t ngx_http_envelope_job_values(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_array_t *values);
 static ngx_int_t ngx_http_envelope_job_secret(ngx_http_envelope_job_t *job,
     ngx_str_t *value);
-static void ngx_http_envelope_job_refuse(ngx_http_envelope_job_t *job,
+static void ngx_http_envelope_job_done(ngx_http_envelope_job_t *job,
     ngx_int_t rc);
 static void ngx_http_envelope_job_run(ngx_http_envelope_job_t *job);
 static void ngx_http_envelope_job_cleanup(void *data);
 static ngx_int_t ngx_http_envelope_job_random(void *data, u_char *buf,
     size_t len);
 static ngx_msec_t ngx_http_envelope_job_clock(void);
-
-
-static const ngx_envelope_env_t  ngx_http_envelope_job_env = {
-    ngx_http_envelope_job_random,
-    NULL
-};
 
 
 /* what the error log says nginx was doing, by direction */
@@ -75,7 +69,8 @@ ngx_http_envelope_job_create(ngx_http_request_t *r,
     job->request = r;
     job->input.format = profile->profile->formats[message];
     job->input.direction = direction;
-    job->input.env = &ngx_http_envelope_job_env;
+    job->input.env = &job->env;
+    job->env.random = ngx_http_envelope_job_random;
 
     if (ngx_http_envelope_job_values(r, job, profile->values[message])
         != NGX_OK)
@@ -157,37 +152,46 @@ ngx_http_envelope_job_start(ngx_http_request_t *r,
     r->connection->log->action =
                           ngx_http_envelope_job_actions[job->input.direction];
 
-    rc = ngx_http_envelope_threads_post(r, job, ngx_http_envelope_job_run);
-
+    rc = ngx_http_envelope_threads_post(r, job, ngx_http_envelope_job_run,
+                                        ngx_http_envelope_job_done);
     if (rc == NGX_OK) {
         return;
     }
 
     if (rc == NGX_DECLINED) {
         ngx_http_envelope_job_run(job);
-
-    } else {
-        ngx_http_envelope_job_refuse(job, rc);
+        rc = NGX_OK;
     }
 
-    handler(r, job);
+    ngx_http_envelope_job_done(job, rc);
 }
 
 
+/* NGX_OK: it was run; otherwise why not */
+
 static void
-ngx_http_envelope_job_refuse(ngx_http_envelope_job_t *job, ngx_int_t rc)
+ngx_http_envelope_job_done(ngx_http_envelope_job_t *job, ngx_int_t rc)
 {
-    job->output.outcome = NGX_ENVELOPE_REJECTED;
+    ngx_http_request_t  *r;
+
+    r = job->request;
+    r->connection->log->action = job->action;
+
+    if (rc != NGX_OK) {
+        job->output.outcome = NGX_ENVELOPE_REJECTED;
+    }
 
     if (rc == NGX_BUSY) {
         job->output.fault = NGX_ENVELOPE_FAULT_BUSY;
         (void) ngx_envelope_declined(&job->output.reason,
-                                     "the queue of the thread pool is full");
-        return;
+                                     "no thread is free for it");
+
+    } else if (rc == NGX_ERROR) {
+        job->output.fault = NGX_ENVELOPE_FAULT_INTERNAL;
+        (void) ngx_envelope_failed(&job->output.reason, "out of memory");
     }
 
-    job->output.fault = NGX_ENVELOPE_FAULT_INTERNAL;
-    (void) ngx_envelope_failed(&job->output.reason, "out of memory");
+    job->handler(r, job);
 }
 
 
@@ -214,8 +218,6 @@ void
 ngx_http_envelope_job_note(ngx_http_envelope_ctx_t *ctx,
     ngx_http_envelope_job_t *job)
 {
-    job->request->connection->log->action = job->action;
-
     ctx->result = job->output.outcome + 1;
 
     if (job->output.kid.len) {

@@ -410,12 +410,10 @@ static ngx_int_t
 ngx_http_envelope_init_process(ngx_cycle_t *cycle)
 {
 #if (NGX_THREADS)
-
-    if (ngx_http_envelope_gate_init(cycle) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
+    ngx_http_envelope_gate_init(cycle);
 #endif
+
+    ngx_http_envelope_threads_init();
 
     return ngx_http_envelope_token_init_process(cycle);
 }

@@ -52,6 +52,7 @@ typedef enum {
 
 typedef struct ngx_http_envelope_token_use_s  ngx_http_envelope_token_use_t;
 typedef struct ngx_http_envelope_job_s  ngx_http_envelope_job_t;
+typedef struct ngx_http_envelope_task_s  ngx_http_envelope_task_t;
 
 /* called on the event loop when the output is there; never from a thread */
 
@@ -63,13 +64,13 @@ typedef void (*ngx_http_envelope_job_pt)(ngx_http_request_t *r,
 struct ngx_http_envelope_job_s {
     ngx_http_request_t            *request;    /* not for the thread */
     ngx_pool_t                    *pool;       /* the job's own */
+    ngx_envelope_env_t             env;
+    ngx_envelope_each_t            each;
     ngx_envelope_input_t           input;
     ngx_envelope_output_t          output;
     ngx_http_envelope_job_pt       handler;
     char                          *action;     /* of the log, before it */
     ngx_msec_t                     spent;      /* milliseconds */
-    unsigned                       abandoned:1; /* the request was given up
-                                                   while a thread ran it */
 };
 
 

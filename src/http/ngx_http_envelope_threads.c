@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_threads.h"
+#include "ngx_http_envelope_crew.h"
 #include "ngx_http_envelope_gate.h"
 
 
@@ -17,17 +18,58 @@
 #define NGX_HTTP_ENVELOPE_THREADS_COST  100
 
 
+/*
+ * Work of so many microseconds is heavy.  As many of those as there are
+ * turns have threads at a time and the others wait for these, up to a number
+ * that is bounded: messages of hundreds of blocks would have all the threads
+ * of a pool otherwise, for as long as they please, and the ordinary ones
+ * none.
+ */
+
+#define NGX_HTTP_ENVELOPE_THREADS_HEAVY    50000
+#define NGX_HTTP_ENVELOPE_THREADS_WAITING  256
+
+
 #if (NGX_THREADS)
 
-typedef struct {
+/* of the event loop alone, but for the job while it is on a thread */
+
+struct ngx_http_envelope_task_s {
+    ngx_queue_t                 queue;        /* while it waits */
     ngx_http_envelope_job_t    *job;
+    ngx_thread_pool_t          *pool;
+    ngx_thread_task_t          *thread;
     void                      (*run)(ngx_http_envelope_job_t *job);
-} ngx_http_envelope_threads_ctx_t;
+    void                      (*done)(ngx_http_envelope_job_t *job,
+                                      ngx_int_t rc);
+    unsigned                    heavy:1;
+    unsigned                    waiting:1;
+    unsigned                    abandoned:1;  /* the request was given up */
+};
 
 
+/* of this process */
+
+typedef struct {
+    ngx_queue_t                 waiting;      /* heavy ones, in their order */
+    ngx_uint_t                  nwaiting;
+    ngx_uint_t                  nheavy;       /* that are on threads */
+} ngx_http_envelope_threads_t;
+
+
+static ngx_http_envelope_task_t *ngx_http_envelope_threads_task(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_envelope_threads_start(
+    ngx_http_envelope_task_t *task);
 static void ngx_http_envelope_threads_run(void *data, ngx_log_t *log);
 static void ngx_http_envelope_threads_done(ngx_event_t *ev);
+static void ngx_http_envelope_threads_next(void);
+static void ngx_http_envelope_threads_finish(ngx_http_envelope_task_t *task,
+    ngx_int_t rc);
 static void ngx_http_envelope_threads_abandon(void *data);
+
+
+static ngx_http_envelope_threads_t  ngx_http_envelope_threads;
 
 #endif
 
@@ -125,54 +167,120 @@ ngx_http_envelope_threads_merge(ngx_conf_t *cf,
 
 #if (NGX_THREADS)
 
+void
+ngx_http_envelope_threads_init(void)
+{
+    ngx_memzero(&ngx_http_envelope_threads,
+                sizeof(ngx_http_envelope_threads_t));
+
+    ngx_queue_init(&ngx_http_envelope_threads.waiting);
+}
+
+
 ngx_int_t
 ngx_http_envelope_threads_post(ngx_http_request_t *r,
-    ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job))
+    ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job),
+    void (*done)(ngx_http_envelope_job_t *job, ngx_int_t rc))
 {
-    ngx_thread_task_t                *task;
-    ngx_http_cleanup_t               *cln;
-    ngx_http_envelope_loc_conf_t     *elcf;
-    ngx_http_envelope_threads_ctx_t  *ctx;
+    ngx_uint_t                     cost;
+    ngx_http_envelope_task_t      *task;
+    ngx_http_envelope_loc_conf_t  *elcf;
 
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_envelope_module);
 
-    if (!elcf->threads
-        || elcf->thread_pool == NULL
-        || ngx_envelope_format_cost(job->input.format, job->input.direction,
-                                    job->input.body.len)
-           < NGX_HTTP_ENVELOPE_THREADS_COST)
-    {
+    if (!elcf->threads || elcf->thread_pool == NULL) {
         return NGX_DECLINED;
     }
 
-    task = ngx_thread_task_alloc(r->pool,
-                                 sizeof(ngx_http_envelope_threads_ctx_t));
+    cost = ngx_envelope_format_cost(job->input.format, job->input.direction,
+                                    job->input.body.len);
+
+    if (cost < NGX_HTTP_ENVELOPE_THREADS_COST) {
+        return NGX_DECLINED;
+    }
+
+    task = ngx_http_envelope_threads_task(r);
     if (task == NULL) {
         return NGX_ERROR;
     }
 
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
+    task->job = job;
+    task->run = run;
+    task->done = done;
+    task->pool = elcf->thread_pool;
+    task->heavy = (cost >= NGX_HTTP_ENVELOPE_THREADS_HEAVY);
+
+    job->each.run = ngx_http_envelope_crew_each;
+    job->each.data = task->pool;
+    job->env.each = &job->each;
+
+    if (!task->heavy
+        || ngx_http_envelope_threads.nheavy < ngx_http_envelope_gate_turns())
+    {
+        return ngx_http_envelope_threads_start(task);
     }
 
-    cln->handler = ngx_http_envelope_threads_abandon;
-    cln->data = job;
-
-    ctx = task->ctx;
-    ctx->job = job;
-    ctx->run = run;
-
-    task->handler = ngx_http_envelope_threads_run;
-    task->event.handler = ngx_http_envelope_threads_done;
-    task->event.data = job;
-    task->event.log = r->connection->log;
-
-    if (ngx_thread_task_post(elcf->thread_pool, task) != NGX_OK) {
+    if (ngx_http_envelope_threads.nwaiting
+        == NGX_HTTP_ENVELOPE_THREADS_WAITING)
+    {
         return NGX_BUSY;
     }
 
-    r->main->blocked++;
+    task->waiting = 1;
+
+    ngx_queue_insert_tail(&ngx_http_envelope_threads.waiting, &task->queue);
+    ngx_http_envelope_threads.nwaiting++;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_envelope_task_t *
+ngx_http_envelope_threads_task(ngx_http_request_t *r)
+{
+    ngx_thread_task_t         *thread;
+    ngx_http_cleanup_t        *cln;
+    ngx_http_envelope_task_t  *task;
+
+    thread = ngx_thread_task_alloc(r->pool, sizeof(ngx_http_envelope_task_t));
+    if (thread == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    task = thread->ctx;
+    task->thread = thread;
+
+    cln->handler = ngx_http_envelope_threads_abandon;
+    cln->data = task;
+
+    thread->handler = ngx_http_envelope_threads_run;
+    thread->event.handler = ngx_http_envelope_threads_done;
+    thread->event.data = task;
+    thread->event.log = r->connection->log;
+
+    return task;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_threads_start(ngx_http_envelope_task_t *task)
+{
+    if (ngx_thread_task_post(task->pool, task->thread) != NGX_OK) {
+        return NGX_BUSY;
+    }
+
+    /* whatever happens, the request stays until the thread is done with it */
+
+    task->job->request->main->blocked++;
+
+    if (task->heavy) {
+        ngx_http_envelope_threads.nheavy++;
+    }
 
     return NGX_OK;
 }
@@ -181,11 +289,11 @@ ngx_http_envelope_threads_post(ngx_http_request_t *r,
 static void
 ngx_http_envelope_threads_run(void *data, ngx_log_t *log)
 {
-    ngx_http_envelope_threads_ctx_t *ctx = data;
+    ngx_http_envelope_task_t *task = data;
 
     ngx_http_envelope_gate_enter();
 
-    ctx->run(ctx->job);
+    task->run(task->job);
 
     ngx_http_envelope_gate_leave();
 }
@@ -194,26 +302,68 @@ ngx_http_envelope_threads_run(void *data, ngx_log_t *log)
 static void
 ngx_http_envelope_threads_done(ngx_event_t *ev)
 {
-    ngx_connection_t         *c;
-    ngx_http_request_t       *r;
-    ngx_http_envelope_job_t  *job;
+    ngx_uint_t                 heavy;
+    ngx_http_envelope_task_t  *task;
 
-    job = ev->data;
-    r = job->request;
+    task = ev->data;
+    heavy = task->heavy;
+
+    task->job->request->main->blocked--;
+
+    ngx_http_envelope_threads_finish(task, NGX_OK);
+
+    if (heavy) {
+        ngx_http_envelope_threads.nheavy--;
+        ngx_http_envelope_threads_next();
+    }
+}
+
+
+static void
+ngx_http_envelope_threads_next(void)
+{
+    ngx_queue_t               *q;
+    ngx_http_envelope_task_t  *task;
+
+    while (!ngx_queue_empty(&ngx_http_envelope_threads.waiting)) {
+
+        q = ngx_queue_head(&ngx_http_envelope_threads.waiting);
+        ngx_queue_remove(q);
+        ngx_http_envelope_threads.nwaiting--;
+
+        task = ngx_queue_data(q, ngx_http_envelope_task_t, queue);
+        task->waiting = 0;
+
+        if (ngx_http_envelope_threads_start(task) == NGX_OK) {
+            return;
+        }
+
+        ngx_http_envelope_threads_finish(task, NGX_BUSY);
+    }
+}
+
+
+/* the request may be gone when this returns */
+
+static void
+ngx_http_envelope_threads_finish(ngx_http_envelope_task_t *task, ngx_int_t rc)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = task->job->request;
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
 
-    r->main->blocked--;
-
-    if (job->abandoned) {
+    if (task->abandoned) {
 
         /* nginx has done all but to free it, which could not be done then */
 
         ngx_http_finalize_request(r->main, NGX_ERROR);
 
     } else {
-        job->handler(r, job);
+        task->done(task->job, rc);
     }
 
     ngx_http_run_posted_requests(c);
@@ -225,16 +375,30 @@ ngx_http_envelope_threads_done(ngx_event_t *ev)
 static void
 ngx_http_envelope_threads_abandon(void *data)
 {
-    ngx_http_envelope_job_t *job = data;
+    ngx_http_envelope_task_t *task = data;
 
-    job->abandoned = 1;
+    task->abandoned = 1;
+
+    if (task->waiting) {
+        task->waiting = 0;
+
+        ngx_queue_remove(&task->queue);
+        ngx_http_envelope_threads.nwaiting--;
+    }
 }
 
 #else
 
+void
+ngx_http_envelope_threads_init(void)
+{
+}
+
+
 ngx_int_t
 ngx_http_envelope_threads_post(ngx_http_request_t *r,
-    ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job))
+    ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job),
+    void (*done)(ngx_http_envelope_job_t *job, ngx_int_t rc))
 {
     return NGX_DECLINED;
 }

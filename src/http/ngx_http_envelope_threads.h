@@ -25,17 +25,23 @@ char *ngx_http_envelope_threads_set(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_envelope_threads_merge(ngx_conf_t *cf,
     ngx_http_envelope_loc_conf_t *prev, ngx_http_envelope_loc_conf_t *conf);
 
+/* in a worker, before it has any request */
+
+void ngx_http_envelope_threads_init(void);
+
 /*
- * Has run() called with the job on a thread, and then the job's handler on
- * the event loop; the request stays meanwhile.  A request that nginx gave up
- * in between is ended, and its handler is not called.
+ * Has run() called on a thread and then done() on the event loop, with
+ * NGX_OK, or with NGX_BUSY where it could not be run; the request stays
+ * meanwhile.  Of one that nginx gave up in between, done() is not called.
  *
  * NGX_OK; NGX_DECLINED when the job is better run here and now; NGX_BUSY
- * when the pool's queue is full, which nginx has logged; or NGX_ERROR.
+ * when the pool's queue is full, which nginx has logged, or too many heavy
+ * jobs wait; or NGX_ERROR.
  */
 
 ngx_int_t ngx_http_envelope_threads_post(ngx_http_request_t *r,
-    ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job));
+    ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job),
+    void (*done)(ngx_http_envelope_job_t *job, ngx_int_t rc));
 
 
 #endif /* _NGX_HTTP_ENVELOPE_THREADS_H_INCLUDED_ */

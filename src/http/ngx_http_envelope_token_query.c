@@ -47,6 +47,7 @@ static ngx_http_request_t *ngx_http_envelope_token_request(
 
 static const ngx_envelope_env_t  ngx_http_envelope_token_env = {
     ngx_http_envelope_token_random,
+    NULL,
     NULL
 };
 

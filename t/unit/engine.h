@@ -71,7 +71,7 @@ engine_random(void *data, u_char *buf, size_t len)
 }
 
 
-static ngx_envelope_env_t  engine_env = { engine_random, NULL };
+static ngx_envelope_env_t  engine_env = { engine_random, NULL, NULL };
 
 
 /* a copy of exactly its length, so that a sanitizer sees its end */

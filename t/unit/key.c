@@ -687,11 +687,12 @@ test_manual(void)
                "d3494c97b1fe103c8f99d202a8c419d766ec0373ad62f4068034743e4679"
                "e3a6");
 
-    is_int(ngx_envelope_rsa_open(&type1, &pub, pool, &sig, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&type1, &pub, pool, NULL, &sig, &out, &reason),
            NGX_OK, "recovered");
     is_mem(out.data, out.len, info.data, info.len, "its DigestInfo");
 
-    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, &info, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, NULL, &info, &out,
+                                 &reason),
            NGX_OK, "made anew");
     is_mem(out.data, out.len, sig.data, sig.len, "is the very same");
 }

@@ -87,10 +87,11 @@ round_trip(ngx_envelope_rsa_t *rsa, ngx_envelope_key_t *seal,
         len = lens[i];
         in = filled(pool, 'a' + (int) i, len);
 
-        is_int(ngx_envelope_rsa_seal(rsa, seal, pool, &in, &out, &reason),
+        is_int(ngx_envelope_rsa_seal(rsa, seal, pool, NULL, &in, &out, &reason),
                NGX_OK, "seal of %d bytes", (int) len);
         is_int(out.len, (len + max - 1) / max * k, "whole blocks");
-        is_int(ngx_envelope_rsa_open(rsa, open, pool, &out, &back, &reason),
+        is_int(ngx_envelope_rsa_open(rsa, open, pool, NULL, &out, &back,
+                                     &reason),
                NGX_OK, "open");
         is_mem(back.data, back.len, in.data, in.len, "as it was");
     }
@@ -202,13 +203,13 @@ test_pkcs1_oracle(void)
     in = block(&right, 2, 0x41);
     good = raw(pair[0], &in, 0);
 
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &good, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &good, &out, &reason),
            NGX_OK, "a right block");
     is_mem(out.data, out.len, in.data + 101, 27, "its text");
 
     in = block(&edge, 2, 0x41);
     bad = raw(pair[0], &in, 0);
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &bad, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &bad, &out, &reason),
            NGX_OK, "8 bytes of padding");
     is_int(out.len, 117, "are enough");
 
@@ -216,7 +217,8 @@ test_pkcs1_oracle(void)
         in = block(b, 2, 0x41);
         bad = raw(pair[0], &in, 0);
 
-        is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &bad, &out, &reason),
+        is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &bad, &out,
+                                     &reason),
                NGX_OK, "does not fail: %s", b->name);
 
         if (old || b->zero == 127) {
@@ -226,7 +228,8 @@ test_pkcs1_oracle(void)
         /* the others are not disturbed, and all are worked through */
 
         in = append(append(good, bad), good);
-        is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &in, &out, &reason),
+        is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out,
+                                     &reason),
                NGX_OK, "between two right ones");
 
         if (old) {
@@ -237,7 +240,7 @@ test_pkcs1_oracle(void)
     }
 
     in = filled(pool, 0xff, 128);
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_OK, "c >= n does not fail");
     is_mem(out.data, out.len, "\xff", 1, "but gives 0xff");
     ok(drained(), "no errors queued");
@@ -261,7 +264,7 @@ test_type1(void)
     /* no DigestInfo, plain type 1 */
 
     in = filled(pool, 'x', 27);
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_OK, "seal");
     good = raw(pair[0], &out, 0);
     in = block(&right, 1, 0xff);
@@ -275,19 +278,21 @@ test_type1(void)
         bad = raw(pair[0], &in, 1);
         reason.len = 0;
 
-        is_int(ngx_envelope_rsa_open(&rsa, &pub, pool, &bad, &out, &reason),
+        is_int(ngx_envelope_rsa_open(&rsa, &pub, pool, NULL, &bad, &out,
+                                     &reason),
                NGX_DECLINED, "refused: %s", b->name);
         is_reason(reason, "does not open");
 
         in = append(good, bad);
-        is_int(ngx_envelope_rsa_open(&rsa, &pub, pool, &in, &out, &reason),
+        is_int(ngx_envelope_rsa_open(&rsa, &pub, pool, NULL, &in, &out,
+                                     &reason),
                NGX_DECLINED, "behind a right one");
         is_int(out.len, 0, "nothing handed out");
         ok(out.data[0] != 'x', "and nothing left");
     }
 
     in = filled(pool, 0xff, 128);
-    is_int(ngx_envelope_rsa_open(&rsa, &pub, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &pub, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "c >= n");
     ok(drained(), "no errors queued");
 
@@ -309,17 +314,21 @@ test_oaep(void)
     rsa.label = str("right");
     in = str("text");
 
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &in, &sealed, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &sealed,
+                                 &reason),
            NGX_OK, "seal");
 
     other = rsa;
     other.label = str("wrong");
-    (void) ngx_envelope_rsa_seal(&other, &priv, pool, &in, &bad[0], &reason);
+    (void) ngx_envelope_rsa_seal(&other, &priv, pool, NULL, &in, &bad[0],
+                                 &reason);
     other.label.len = 0;
-    (void) ngx_envelope_rsa_seal(&other, &priv, pool, &in, &bad[1], &reason);
+    (void) ngx_envelope_rsa_seal(&other, &priv, pool, NULL, &in, &bad[1],
+                                 &reason);
     other = scheme(NGX_ENVELOPE_RSA_OAEP, "sha256", "sha1");
     other.label = rsa.label;
-    (void) ngx_envelope_rsa_seal(&other, &priv, pool, &in, &bad[2], &reason);
+    (void) ngx_envelope_rsa_seal(&other, &priv, pool, NULL, &in, &bad[2],
+                                 &reason);
 
     /* Manger: decrypts to something with a first byte that is not 0 */
 
@@ -333,7 +342,7 @@ test_oaep(void)
     same = 0;
 
     for (i = 0; i < 6; i++) {
-        is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &bad[i], &out,
+        is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &bad[i], &out,
                                      &reason), NGX_DECLINED, "bad %d",
                (int) i);
         is_int(out.len, 0, "nothing");
@@ -349,9 +358,10 @@ test_oaep(void)
     is_int(same, 6, "one reason");
 
     in = append(sealed, bad[5]);
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "a bad block behind a good one");
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &sealed, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &sealed, &out,
+                                 &reason),
            NGX_OK, "the good one");
     is_str(out, "text", "text");
     ok(drained(), "no errors queued");
@@ -372,30 +382,30 @@ test_limits(void)
     max = NGX_ENVELOPE_RSA_TEXT_MAX / 128 * 117;
 
     in = filled(pool, 'x', max + 1);
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "one byte too many");
     in.len = max;
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_OK, "as many as there may be");
     is_int(out.len, NGX_ENVELOPE_RSA_TEXT_MAX, "are the most");
 
     in = filled(pool, 1, NGX_ENVELOPE_RSA_TEXT_MAX + 128);
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "a block too many");
 
     in.len = 0;
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "nothing to seal");
-    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "nothing to seal");
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "no block");
 
     in.len = 127;
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "127 bytes");
     in.len = 129;
-    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "129 bytes");
     ok(drained(), "no errors queued");
 }
@@ -435,10 +445,10 @@ test_check(void)
     is_int(ngx_envelope_rsa_check(&oaep, &priv, 0, &reason), NGX_DECLINED,
            "a long label");
 
-    is_int(ngx_envelope_rsa_seal(&type1, &pub, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&type1, &pub, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "sealing checks by itself");
     in = filled(pool, 0, 128);
-    is_int(ngx_envelope_rsa_open(&pkcs1, &pub, pool, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_open(&pkcs1, &pub, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "and opening");
 
     hash = str("md5");
@@ -480,11 +490,13 @@ test_memory(void)
         rc = ngx_envelope_rsa_init(&rsa, p, &hash, &mgf1, &reason);
 
         if (rc == NGX_OK) {
-            rc = ngx_envelope_rsa_seal(&rsa, &priv, p, &in, &sealed, &reason);
+            rc = ngx_envelope_rsa_seal(&rsa, &priv, p, NULL, &in, &sealed,
+                                       &reason);
         }
 
         if (rc == NGX_OK) {
-            rc = ngx_envelope_rsa_open(&rsa, &priv, p, &sealed, &out, &reason);
+            rc = ngx_envelope_rsa_open(&rsa, &priv, p, NULL, &sealed, &out,
+                                       &reason);
         }
 
         shim_fail_at = -1;

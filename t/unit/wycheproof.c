@@ -381,7 +381,7 @@ check_oaep(vector_t *v, counts_t *c)
         return;
     }
 
-    rc = ngx_envelope_rsa_open(&rsa, &key, pool, &ct, &out, &reason);
+    rc = ngx_envelope_rsa_open(&rsa, &key, pool, NULL, &ct, &out, &reason);
     judge(v, c, rc, rc == NGX_OK && same(&out, &msg), msg.len == 0);
 }
 
@@ -416,7 +416,7 @@ check_pkcs1(vector_t *v, counts_t *c)
         return;
     }
 
-    rc = ngx_envelope_rsa_open(&rsa, &key, pool, &ct, &out, &reason);
+    rc = ngx_envelope_rsa_open(&rsa, &key, pool, NULL, &ct, &out, &reason);
 
     if (ct.len == 0 || ct.len % 256 != 0) {
         judge(v, c, rc, 0, 0);
