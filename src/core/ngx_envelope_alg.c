@@ -95,6 +95,7 @@ ngx_envelope_alg_init(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
     alg->kind = def->kind;
     alg->md = NULL;
     alg->mac = NULL;
+    ngx_memzero(&alg->ready, sizeof(ngx_array_t));
 
     if (def->md) {
         rc = ngx_envelope_alg_fetch_md(alg, pool, reason);

@@ -29,6 +29,7 @@ typedef struct {
     EVP_MD                        *md;    /* fetched, owned by the pool;
                                              NULL for eddsa */
     EVP_MAC                       *mac;   /* likewise, of HMAC only */
+    ngx_array_t                    ready; /* see .._alg_prepare() */
 } ngx_envelope_alg_t;
 
 
@@ -50,6 +51,16 @@ ngx_int_t ngx_envelope_alg_init(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
 
 ngx_int_t ngx_envelope_alg_check(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t need_private,
+    ngx_envelope_reason_t *reason);
+
+/*
+ * Does once what signing (or verifying) with that key takes each time: checks
+ * it as above and keeps a context that is set up, of which every message
+ * gets a copy.  The pool owns it, and the key is known by its address.
+ */
+
+ngx_int_t ngx_envelope_alg_prepare(ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign, ngx_pool_t *pool,
     ngx_envelope_reason_t *reason);
 
 /*

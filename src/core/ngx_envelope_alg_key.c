@@ -13,6 +13,20 @@
 #include <openssl/rsa.h>
 
 
+/* a key that the algorithm has been prepared for, to sign or to verify */
+
+typedef struct {
+    const ngx_envelope_key_t     *key;
+    ngx_uint_t                    sign;
+    EVP_MD_CTX                   *ctx;
+} ngx_envelope_alg_ready_t;
+
+
+static EVP_MD_CTX *ngx_envelope_alg_ready(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign);
+static void ngx_envelope_alg_ready_cleanup(void *data);
+static EVP_MD_CTX *ngx_envelope_alg_context(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign);
 static ngx_int_t ngx_envelope_alg_join(ngx_pool_t *pool, ngx_str_t *text,
     ngx_uint_t n, ngx_str_t *joined);
 static int ngx_envelope_alg_sign_final(const ngx_envelope_alg_t *alg,
@@ -22,6 +36,104 @@ static int ngx_envelope_alg_verify_final(const ngx_envelope_alg_t *alg,
 static ngx_int_t ngx_envelope_alg_from_der(ngx_str_t *sig, size_t half);
 static int ngx_envelope_alg_to_der(ngx_str_t *sig, size_t half,
     u_char **der);
+
+
+ngx_int_t
+ngx_envelope_alg_prepare(ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign, ngx_pool_t *pool,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_int_t                  rc;
+    ngx_pool_cleanup_t        *cln;
+    ngx_envelope_alg_ready_t  *ready;
+
+    rc = ngx_envelope_alg_check(alg, key, sign, reason);
+
+    if (rc != NGX_OK || ngx_envelope_alg_ready(alg, key, sign)) {
+        return rc;
+    }
+
+    if (alg->ready.elts == NULL
+        && ngx_array_init(&alg->ready, pool, 2,
+                          sizeof(ngx_envelope_alg_ready_t))
+           != NGX_OK)
+    {
+        return ngx_envelope_failed(reason, "out of memory");
+    }
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    ready = ngx_array_push(&alg->ready);
+
+    if (cln == NULL || ready == NULL) {
+        return ngx_envelope_failed(reason, "out of memory");
+    }
+
+    ready->key = key;
+    ready->sign = sign;
+    ready->ctx = ngx_envelope_alg_key_start(alg, key, sign);
+
+    if (ready->ctx == NULL) {
+        alg->ready.nelts--;
+        ERR_clear_error();
+        return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
+    }
+
+    cln->handler = ngx_envelope_alg_ready_cleanup;
+    cln->data = ready->ctx;
+
+    return NGX_OK;
+}
+
+
+static EVP_MD_CTX *
+ngx_envelope_alg_ready(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign)
+{
+    ngx_uint_t                 i;
+    ngx_envelope_alg_ready_t  *ready;
+
+    ready = alg->ready.elts;
+
+    for (i = 0; i < alg->ready.nelts; i++) {
+        if (ready[i].key == key && ready[i].sign == sign) {
+            return ready[i].ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_envelope_alg_ready_cleanup(void *data)
+{
+    EVP_MD_CTX_free(data);
+}
+
+
+/* a copy of the context that was prepared, or a new one where none was */
+
+static EVP_MD_CTX *
+ngx_envelope_alg_context(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign)
+{
+    EVP_MD_CTX  *ready, *ctx;
+
+    ready = ngx_envelope_alg_ready(alg, key, sign);
+
+    if (ready == NULL) {
+        return ngx_envelope_alg_key_start(alg, key, sign);
+    }
+
+    ctx = EVP_MD_CTX_new();
+
+    if (ctx == NULL || EVP_MD_CTX_copy_ex(ctx, ready) != 1) {
+        EVP_MD_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
+}
 
 
 /*
@@ -139,7 +251,7 @@ ngx_envelope_alg_key_sign(const ngx_envelope_alg_t *alg,
         n = 1;
     }
 
-    ctx = ngx_envelope_alg_key_start(alg, key, 1);
+    ctx = ngx_envelope_alg_context(alg, key, 1);
 
     if (ctx == NULL
         || ngx_envelope_alg_sign_final(alg, ctx, text, n, sig) != 1)
@@ -189,7 +301,7 @@ ngx_envelope_alg_key_verify(const ngx_envelope_alg_t *alg,
     der = NULL;
     given = *sig;
 
-    ctx = ngx_envelope_alg_key_start(alg, key, 0);
+    ctx = ngx_envelope_alg_context(alg, key, 0);
     if (ctx == NULL) {
         rc = ngx_envelope_failed(reason, "%V failed", &alg->def->name);
         goto done;

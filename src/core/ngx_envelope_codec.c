@@ -32,7 +32,6 @@ static ngx_int_t ngx_envelope_base64_read(ngx_str_t *dst, ngx_str_t *src,
     ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_envelope_base64_bad(ngx_str_t *src, size_t i, size_t n,
     const ngx_envelope_base64_t *base, ngx_envelope_reason_t *reason);
-static size_t ngx_envelope_utf8_sequence(const u_char *p, size_t len);
 
 
 static const u_char  ngx_envelope_base64_values[256] = {
@@ -384,12 +383,9 @@ ngx_envelope_utf8_valid(const u_char *p, size_t len)
 }
 
 
-/*
- * The length of the sequence of two to four bytes, 0 if there is none.  Only
- * the second byte's range depends on the first: RFC 3629, section 4.
- */
+/* only the second byte's range depends on the first: RFC 3629, section 4 */
 
-static size_t
+size_t
 ngx_envelope_utf8_sequence(const u_char *p, size_t len)
 {
     u_char  from, to;

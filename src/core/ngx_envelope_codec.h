@@ -50,5 +50,12 @@ ngx_int_t ngx_envelope_hex_decode(ngx_str_t *dst, ngx_str_t *src,
 
 ngx_uint_t ngx_envelope_utf8_valid(const u_char *p, size_t len);
 
+/*
+ * The length of the sequence of two to four bytes that p begins with, 0 if
+ * there is none; len is at least 1.
+ */
+
+size_t ngx_envelope_utf8_sequence(const u_char *p, size_t len);
+
 
 #endif /* _NGX_ENVELOPE_CODEC_H_INCLUDED_ */

@@ -50,6 +50,8 @@ struct ngx_envelope_node_s {
     ngx_envelope_node_t        *last;
     ngx_envelope_node_t        *next;
 
+    ngx_str_t                   string;    /* of a string: decoded, or data
+                                              is NULL as nobody asked yet */
     ngx_envelope_json_type_e    type;
     unsigned                    removed:1;
     unsigned                    changed:1; /* something below it was edited */

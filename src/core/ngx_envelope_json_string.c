@@ -5,6 +5,7 @@
 
 
 #include "ngx_envelope_json.h"
+#include "ngx_envelope_json_plain.h"
 #include "ngx_envelope_codec.h"
 #include "ngx_envelope_secret.h"
 
@@ -27,6 +28,7 @@ static u_char *ngx_envelope_json_escape(u_char **pos, u_char *last, u_char *p,
 static uint32_t ngx_envelope_json_code(u_char **pos, u_char *last);
 static uint32_t ngx_envelope_json_unit(u_char *p, u_char *last);
 static u_char *ngx_envelope_json_utf8(u_char *p, uint32_t code);
+static u_char *ngx_envelope_json_write(u_char *p, u_char ch);
 static u_char ngx_envelope_json_short(u_char ch);
 static u_char *ngx_envelope_json_digits(u_char *p, u_char *last);
 static u_char *ngx_envelope_json_skip(u_char *p, u_char *last);
@@ -83,9 +85,7 @@ ngx_envelope_json_unescape(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *dst,
     s = text->data + 1;
     last = text->data + text->len - 1;
 
-    escape = ngx_strlchr(s, last, '\\');
-
-    if (escape == NULL) {
+    if (memchr(s, '\\', last - s) == NULL) {
         dst->data = s;
         dst->len = last - s;
         return NGX_OK;
@@ -100,9 +100,14 @@ ngx_envelope_json_unescape(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *dst,
 
     p = start;
 
-    while (escape) {
-        p = ngx_cpymem(p, s, escape - s);
-        s = escape + 1;
+    for ( ;; ) {
+        s = ngx_envelope_json_copy(&p, s, last);
+
+        if (s == last) {
+            break;
+        }
+
+        escape = s++;
 
         p = ngx_envelope_json_escape(&s, last, p, lenient);
 
@@ -112,11 +117,7 @@ ngx_envelope_json_unescape(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *dst,
                   "at its byte %uz",
                   (size_t) (escape - text->data));
         }
-
-        escape = ngx_strlchr(s, last, '\\');
     }
-
-    p = ngx_cpymem(p, s, last - s);
 
     dst->data = start;
     dst->len = p - start;
@@ -136,6 +137,15 @@ ngx_envelope_json_escape(u_char **pos, u_char *last, u_char *p,
 
     if (*pos == last) {
         return NULL;
+    }
+
+    if (**pos == '"') {
+
+        /* of a JSON text in a string nearly all escapes are this one */
+
+        (*pos)++;
+        *p++ = '"';
+        return p;
     }
 
     if (**pos != 'u') {
@@ -269,19 +279,28 @@ ngx_int_t
 ngx_envelope_json_encode(ngx_pool_t *pool, ngx_str_t *src, ngx_str_t *dst,
     ngx_envelope_reason_t *reason)
 {
-    u_char               *p, ch, letter;
-    size_t                i, len;
-    static const u_char   hex[] = "0123456789abcdef";
+    u_char  *p, *s, *last, *stop;
+    size_t   len, n;
 
-    if (!ngx_envelope_utf8_valid(src->data, src->len)) {
-        return ngx_envelope_declined(reason, "not UTF-8");
-    }
+    s = src->data;
+    last = s + src->len;
+    len = 2 + src->len;
 
-    len = 2;
+    while ((s = ngx_envelope_json_plain(s, last)) < last) {
+        n = 1;
 
-    for (i = 0; i < src->len; i++) {
-        ch = src->data[i];
-        len += ngx_envelope_json_short(ch) ? 2 : (ch < 0x20) ? 6 : 1;
+        if (*s >= 0x80) {
+            n = ngx_envelope_utf8_sequence(s, last - s);
+
+            if (n == 0) {
+                return ngx_envelope_declined(reason, "not UTF-8");
+            }
+
+        } else {
+            len += ngx_envelope_json_short(*s) ? 1 : 5;
+        }
+
+        s += n;
     }
 
     p = ngx_envelope_secret_alloc(pool, len);
@@ -294,27 +313,50 @@ ngx_envelope_json_encode(ngx_pool_t *pool, ngx_str_t *src, ngx_str_t *dst,
 
     *p++ = '"';
 
-    for (i = 0; i < src->len; i++) {
-        ch = src->data[i];
-        letter = ngx_envelope_json_short(ch);
+    for (s = src->data; s < last; s = stop) {
+        stop = ngx_envelope_json_plain(s, last);
 
-        if (letter) {
-            *p++ = '\\';
-            *p++ = letter;
-
-        } else if (ch < 0x20) {
-            p = ngx_cpymem(p, "\\u00", 4);
-            *p++ = hex[ch >> 4];
-            *p++ = hex[ch & 0x0f];
+        if (stop == s) {
+            p = ngx_envelope_json_write(p, *stop++);
 
         } else {
-            *p++ = ch;
+            p = ngx_cpymem(p, s, stop - s);
         }
     }
 
     *p = '"';
 
     return NGX_OK;
+}
+
+
+/* a byte that is escaped, or one of what is not ASCII */
+
+static u_char *
+ngx_envelope_json_write(u_char *p, u_char ch)
+{
+    u_char               letter;
+    static const u_char  hex[] = "0123456789abcdef";
+
+    if (ch >= 0x80) {
+        *p++ = ch;
+        return p;
+    }
+
+    *p++ = '\\';
+
+    letter = ngx_envelope_json_short(ch);
+
+    if (letter) {
+        *p++ = letter;
+        return p;
+    }
+
+    p = ngx_cpymem(p, "u00", 3);
+    *p++ = hex[ch >> 4];
+    *p++ = hex[ch & 0x0f];
+
+    return p;
 }
 
 

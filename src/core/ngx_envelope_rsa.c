@@ -35,6 +35,15 @@ typedef struct {
 } ngx_envelope_rsa_scheme_t;
 
 
+/* a key that a scheme has been prepared for, in one direction */
+
+typedef struct {
+    const ngx_envelope_key_t     *key;
+    ngx_uint_t                    seal;
+    EVP_PKEY_CTX                 *ctx;
+} ngx_envelope_rsa_ready_t;
+
+
 /* what became of a block; its bytes are where they belong in the output */
 
 typedef struct {
@@ -48,7 +57,8 @@ typedef struct {
 
 typedef struct {
     const ngx_envelope_rsa_op_t  *op;
-    EVP_PKEY_CTX                 *ctx;
+    EVP_PKEY_CTX                 *ready;   /* NULL: it was not prepared */
+    EVP_PKEY_CTX                 *ctx;     /* of this text alone */
     size_t                        k;       /* bytes of the key */
     size_t                        piece;   /* .. of input in each block */
     ngx_uint_t                    n;       /* blocks */
@@ -68,6 +78,9 @@ static EVP_PKEY_CTX *ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op);
 static ngx_int_t ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa,
     EVP_PKEY_CTX *ctx);
+static EVP_PKEY_CTX *ngx_envelope_rsa_ready(const ngx_envelope_rsa_t *rsa,
+    const ngx_envelope_key_t *key, ngx_uint_t seal);
+static void ngx_envelope_rsa_ready_cleanup(void *data);
 static ngx_int_t ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op,
     ngx_pool_t *pool, const ngx_envelope_each_t *each,
@@ -111,6 +124,8 @@ ngx_envelope_rsa_init(ngx_envelope_rsa_t *rsa, ngx_pool_t *pool,
 {
     ngx_int_t  rc;
     ngx_str_t  name;
+
+    ngx_memzero(&rsa->ready, sizeof(ngx_array_t));
 
     if (hash->len) {
         name = *hash;
@@ -220,6 +235,85 @@ ngx_envelope_rsa_check(const ngx_envelope_rsa_t *rsa,
 }
 
 
+ngx_int_t
+ngx_envelope_rsa_prepare(ngx_envelope_rsa_t *rsa,
+    const ngx_envelope_key_t *key, ngx_uint_t seal, ngx_pool_t *pool,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_int_t                         rc;
+    ngx_pool_cleanup_t               *cln;
+    ngx_envelope_rsa_ready_t         *ready;
+    const ngx_envelope_rsa_scheme_t  *scheme;
+
+    scheme = &ngx_envelope_rsa_schemes[rsa->padding];
+
+    rc = ngx_envelope_rsa_check(rsa, key,
+                                seal == (rsa->padding
+                                         == NGX_ENVELOPE_RSA_PRIVATE),
+                                reason);
+
+    if (rc != NGX_OK || ngx_envelope_rsa_ready(rsa, key, seal)) {
+        return rc;
+    }
+
+    if (rsa->ready.elts == NULL
+        && ngx_array_init(&rsa->ready, pool, 2,
+                          sizeof(ngx_envelope_rsa_ready_t))
+           != NGX_OK)
+    {
+        return ngx_envelope_failed(reason, "out of memory");
+    }
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    ready = ngx_array_push(&rsa->ready);
+
+    if (cln == NULL || ready == NULL) {
+        return ngx_envelope_failed(reason, "out of memory");
+    }
+
+    ready->key = key;
+    ready->seal = seal;
+    ready->ctx = ngx_envelope_rsa_start(rsa, key,
+                                        seal ? &scheme->seal : &scheme->open);
+    if (ready->ctx == NULL) {
+        rsa->ready.nelts--;
+        ERR_clear_error();
+        return ngx_envelope_failed(reason, "%V failed", &scheme->name);
+    }
+
+    cln->handler = ngx_envelope_rsa_ready_cleanup;
+    cln->data = ready->ctx;
+
+    return NGX_OK;
+}
+
+
+static EVP_PKEY_CTX *
+ngx_envelope_rsa_ready(const ngx_envelope_rsa_t *rsa,
+    const ngx_envelope_key_t *key, ngx_uint_t seal)
+{
+    ngx_uint_t                 i;
+    ngx_envelope_rsa_ready_t  *ready;
+
+    ready = rsa->ready.elts;
+
+    for (i = 0; i < rsa->ready.nelts; i++) {
+        if (ready[i].key == key && ready[i].seal == seal) {
+            return ready[i].ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_envelope_rsa_ready_cleanup(void *data)
+{
+    EVP_PKEY_CTX_free(data);
+}
+
+
 size_t
 ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa)
 {
@@ -244,11 +338,15 @@ ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
 
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
 
-    rc = ngx_envelope_rsa_check(rsa, key,
-                                rsa->padding == NGX_ENVELOPE_RSA_PRIVATE,
-                                reason);
-    if (rc != NGX_OK) {
-        return rc;
+    work.ready = ngx_envelope_rsa_ready(rsa, key, 1);
+
+    if (work.ready == NULL) {
+        rc = ngx_envelope_rsa_check(rsa, key,
+                                    rsa->padding == NGX_ENVELOPE_RSA_PRIVATE,
+                                    reason);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     work.k = EVP_PKEY_get_size(key->pkey);
@@ -306,11 +404,15 @@ ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
 
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
 
-    rc = ngx_envelope_rsa_check(rsa, key,
-                                rsa->padding != NGX_ENVELOPE_RSA_PRIVATE,
-                                reason);
-    if (rc != NGX_OK) {
-        return rc;
+    work.ready = ngx_envelope_rsa_ready(rsa, key, 0);
+
+    if (work.ready == NULL) {
+        rc = ngx_envelope_rsa_check(rsa, key,
+                                    rsa->padding != NGX_ENVELOPE_RSA_PRIVATE,
+                                    reason);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     work.k = EVP_PKEY_get_size(key->pkey);
@@ -381,7 +483,7 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
     work->op = op;
     work->bad = 0;
     work->total = 0;
-    work->shared = (each && work->n > 1);
+    work->shared = (each && work->n > 1 && rsa->label.len == 0);
 
     work->block = ngx_pcalloc(pool,
                               work->n * sizeof(ngx_envelope_rsa_block_t));
@@ -389,7 +491,15 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
         return NGX_ERROR;
     }
 
-    work->ctx = ngx_envelope_rsa_start(rsa, key, op);
+    /*
+     * Contexts are not copied where there is a label: early releases of
+     * OpenSSL 3.0 let the copies share it, and free it twice.
+     */
+
+    work->ctx = (work->ready && rsa->label.len == 0)
+                ? EVP_PKEY_CTX_dup(work->ready)
+                : ngx_envelope_rsa_start(rsa, key, op);
+
     if (work->ctx == NULL) {
         goto done;
     }

@@ -37,6 +37,7 @@ typedef struct {
     EVP_MD                      *hash;     /* OAEP only; owned by the pool */
     EVP_MD                      *mgf1;
     ngx_str_t                    label;    /* of OAEP, may be empty */
+    ngx_array_t                  ready;    /* see .._rsa_prepare() */
 } ngx_envelope_rsa_t;
 
 
@@ -71,6 +72,17 @@ ngx_int_t ngx_envelope_rsa_init(ngx_envelope_rsa_t *rsa, ngx_pool_t *pool,
 
 ngx_int_t ngx_envelope_rsa_check(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, ngx_uint_t need_private,
+    ngx_envelope_reason_t *reason);
+
+/*
+ * Does once what sealing (or opening) with that key takes each time: checks
+ * the key as above and keeps a context that is set up, of which every
+ * message gets a copy.  The padding and the label are final by then; the
+ * pool owns the context, and the key is known by its address.
+ */
+
+ngx_int_t ngx_envelope_rsa_prepare(ngx_envelope_rsa_t *rsa,
+    const ngx_envelope_key_t *key, ngx_uint_t seal, ngx_pool_t *pool,
     ngx_envelope_reason_t *reason);
 
 /* what the padding takes of every block, in bytes */

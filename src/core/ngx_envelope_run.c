@@ -102,11 +102,23 @@ ngx_int_t
 ngx_envelope_run_string(ngx_envelope_run_t *run, ngx_envelope_node_t *node,
     ngx_str_t *value)
 {
+    ngx_int_t  rc;
     ngx_str_t  text;
 
-    text = ngx_envelope_run_trim(node);
+    if (node->string.data == NULL) {
+        text = ngx_envelope_run_trim(node);
 
-    return ngx_envelope_json_decode(run->pool, &text, value, run->reason);
+        rc = ngx_envelope_json_decode(run->pool, &text, &node->string,
+                                      run->reason);
+        if (rc != NGX_OK) {
+            ngx_str_null(&node->string);
+            return rc;
+        }
+    }
+
+    *value = node->string;
+
+    return NGX_OK;
 }
 
 

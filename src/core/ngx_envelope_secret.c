@@ -48,5 +48,5 @@ ngx_envelope_secret_cleanup(void *data)
 {
     ngx_envelope_secret_t  *secret = data;
 
-    OPENSSL_cleanse(secret->data, secret->size);
+    ngx_explicit_memzero(secret->data, secret->size);
 }

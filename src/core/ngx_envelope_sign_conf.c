@@ -329,8 +329,8 @@ ngx_envelope_sign_check_keys(ngx_envelope_format_t *format,
 
     for (i = 0; i < n; i++) {
 
-        rc = ngx_envelope_alg_check(&sign->alg, &keys[i], need_private,
-                                    reason);
+        rc = ngx_envelope_alg_prepare(&sign->alg, &keys[i], need_private,
+                                      format->pool, reason);
         if (rc != NGX_OK) {
             ngx_envelope_reason_prepend(reason, "key \"%V\": ",
                                         &sign->key.text);

@@ -45,6 +45,7 @@ ngx_envelope_json_replace(ngx_envelope_node_t *node, ngx_str_t *text,
 
     node->text = *text;
     node->type = type;
+    ngx_str_null(&node->string);
     node->child = NULL;
     node->last = NULL;
     node->changed = 0;

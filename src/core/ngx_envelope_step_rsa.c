@@ -25,7 +25,7 @@ static ngx_int_t ngx_envelope_rsa_step_open(ngx_envelope_run_t *run,
 static ngx_int_t ngx_envelope_rsa_step_count(ngx_envelope_run_t *run,
     size_t len);
 static ngx_int_t ngx_envelope_rsa_step_keys(ngx_envelope_format_t *format,
-    ngx_envelope_step_t *step, ngx_uint_t all, ngx_uint_t need_private,
+    ngx_envelope_step_t *step, ngx_envelope_check_t *check,
     ngx_envelope_reason_t *reason);
 
 
@@ -134,7 +134,7 @@ ngx_envelope_rsa_step_link(ngx_envelope_format_t *format,
         return rc;
     }
 
-    return ngx_envelope_rsa_step_keys(format, step, 1, 0, reason);
+    return ngx_envelope_rsa_step_keys(format, step, NULL, reason);
 }
 
 
@@ -143,36 +143,36 @@ ngx_envelope_rsa_step_check(ngx_envelope_format_t *format,
     ngx_envelope_step_t *step, ngx_envelope_check_t *check,
     ngx_envelope_reason_t *reason)
 {
-    ngx_uint_t  seal, need_private;
-
-    seal = (check->direction == NGX_ENVELOPE_SEAL);
-    need_private = (seal == (step->rsa.padding == NGX_ENVELOPE_RSA_PRIVATE));
-
-    return ngx_envelope_rsa_step_keys(format, step, !seal, need_private,
-                                      reason);
+    return ngx_envelope_rsa_step_keys(format, step, check, reason);
 }
 
 
-/* the first key seals, any of them may have to open */
+/*
+ * Whether all of them are what the step takes; with a direction, that they
+ * can do it: the first key seals, any of them may have to open.
+ */
 
 static ngx_int_t
 ngx_envelope_rsa_step_keys(ngx_envelope_format_t *format,
-    ngx_envelope_step_t *step, ngx_uint_t all, ngx_uint_t need_private,
+    ngx_envelope_step_t *step, ngx_envelope_check_t *check,
     ngx_envelope_reason_t *reason)
 {
     ngx_int_t              rc;
-    ngx_uint_t             i, n;
+    ngx_uint_t             i, n, seal;
     ngx_envelope_key_t    *keys;
     ngx_envelope_ring_t  **rings;
 
     rings = format->rings.elts;
     keys = rings[step->key.index]->keys.elts;
-    n = all ? rings[step->key.index]->keys.nelts : 1;
+
+    seal = (check && check->direction == NGX_ENVELOPE_SEAL);
+    n = seal ? 1 : rings[step->key.index]->keys.nelts;
 
     for (i = 0; i < n; i++) {
 
-        rc = ngx_envelope_rsa_check(&step->rsa, &keys[i], need_private,
-                                    reason);
+        rc = check ? ngx_envelope_rsa_prepare(&step->rsa, &keys[i], seal,
+                                              format->pool, reason)
+                   : ngx_envelope_rsa_check(&step->rsa, &keys[i], 0, reason);
         if (rc != NGX_OK) {
             ngx_envelope_reason_prepend(reason, "key \"%V\": ",
                                         &step->key.text);

@@ -60,7 +60,7 @@ static bad_t  statements[] = {
     { "set a 01 number", "\"01\" is not a JSON number" },
     { "set a \"\" number", "\"\" is not a JSON number" },
     { "set a 1,2 json", "\"1,2\" is not JSON: JSON is malformed near byte "
-      "2" },
+      "1" },
     { "set a \"\" json", "\"\" is not JSON: JSON is empty" },
     { "set header:A 1 number", "a header holds no JSON, leave out "
       "\"number\"" },
