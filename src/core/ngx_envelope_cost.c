@@ -18,7 +18,7 @@
 
 /* nanoseconds for each byte of a text that .. */
 
-#define NGX_ENVELOPE_COST_SCAN    5     /* .. is scanned as JSON */
+#define NGX_ENVELOPE_COST_SCAN    2     /* .. is scanned as JSON */
 #define NGX_ENVELOPE_COST_CODEC   1     /* .. is encoded or decoded */
 #define NGX_ENVELOPE_COST_CIPHER  1     /* .. goes through AES */
 #define NGX_ENVELOPE_COST_DIGEST  1     /* .. is hashed */

@@ -678,10 +678,10 @@ test_depth(void)
 }
 
 
-/* yajl's buffers at and around the sizes where they grow */
+/* tokens of all kinds, of lengths around powers of two */
 
 static void
-test_arena(void)
+test_lengths(void)
 {
     u_char      *text;
     size_t       len, k, size;
@@ -739,7 +739,7 @@ test_arena(void)
         }
     }
 
-    is_int(wrong, 0, "tokens of all sizes where buffers grow");
+    is_int(wrong, 0, "tokens of all lengths");
     free(text);
 }
 
@@ -1095,7 +1095,7 @@ main(void)
 {
     test_grammar();
     test_depth();
-    test_arena();
+    test_lengths();
     test_members();
     test_many();
     test_decode();
