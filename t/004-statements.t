@@ -140,7 +140,7 @@ call request
 fields data = json | base64;
 --- error_log
 [emerg]
-envelope_profile "vm": request: "fields data = json | base64": unknown statement "fields", there are: body, set, random, field, sign, when in
+envelope_profile "vm": request: "fields data = json | base64": unknown statement "fields", there are: body, set, random, field, sign, fresh, once, when in
 /html/vm.conf:7
 
 

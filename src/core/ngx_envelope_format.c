@@ -27,6 +27,8 @@ static const ngx_envelope_statement_def_t  *ngx_envelope_statements[] = {
     &ngx_envelope_random_def,
     &ngx_envelope_field_def,
     &ngx_envelope_sign_def,
+    &ngx_envelope_fresh_def,
+    &ngx_envelope_once_def,
     &ngx_envelope_when_def,
     NULL
 };
@@ -82,7 +84,7 @@ ngx_envelope_format_add(ngx_envelope_format_t *format, ngx_str_t *args,
     if (def == NULL) {
         return ngx_envelope_declined(reason, "unknown statement \"%V\", "
                                      "there are: body, set, random, field, "
-                                     "sign, when", &args[0]);
+                                     "sign, fresh, once, when", &args[0]);
     }
 
     if (format->statements.nelts == NGX_ENVELOPE_STATEMENTS_MAX) {
@@ -111,7 +113,7 @@ ngx_envelope_format_add(ngx_envelope_format_t *format, ngx_str_t *args,
         return rc;
     }
 
-    if (def != &ngx_envelope_when_def
+    if (!ngx_envelope_only_reads(st)
         && ngx_envelope_statement_frames(&st->address))
     {
         return ngx_envelope_declined(reason, "\"%V\" frames the message, "

@@ -110,6 +110,28 @@ ngx_uint_t ngx_envelope_format_authentic(ngx_envelope_format_t *format);
 ngx_envelope_statement_t *ngx_envelope_format_repeats(
     ngx_envelope_format_t *format);
 
+/*
+ * The "fresh" or "once" whose address nothing covers that proves who made the
+ * message, so that whoever sends it again can change it; NULL when there is
+ * none.
+ */
+
+ngx_envelope_statement_t *ngx_envelope_format_uncovered(
+    ngx_envelope_format_t *format);
+
+/*
+ * The "once" that forgets a value while a "fresh" still takes the message:
+ * a time from the past can be just as far in the future.  *within is the
+ * shortest time that would do, in milliseconds.
+ */
+
+ngx_envelope_statement_t *ngx_envelope_format_forgets(
+    ngx_envelope_format_t *format, uint64_t *within);
+
+/* whether opening it asks that a value be new */
+
+ngx_uint_t ngx_envelope_format_once(ngx_envelope_format_t *format);
+
 /* for messages: "field /data/pan", and where it stands */
 
 void ngx_envelope_statement_where(const ngx_envelope_statement_t *statement,

@@ -131,35 +131,41 @@ ngx_uint_t
 ngx_envelope_format_authentic(ngx_envelope_format_t *format)
 {
     ngx_uint_t                  i;
-    ngx_envelope_sign_t        *sign;
     ngx_envelope_statement_t  **st;
 
     st = format->statements.elts;
 
     for (i = 0; i < format->statements.nelts; i++) {
 
-        /* what may be left out proves nothing */
-
-        if (st[i]->def == &ngx_envelope_field_def
-            && !st[i]->u.field.optional
-            && !st[i]->address.many
-            && ngx_envelope_steps_authentic(&st[i]->u.field.steps))
-        {
-            return 1;
-        }
-
-        if (st[i]->def != &ngx_envelope_sign_def) {
-            continue;
-        }
-
-        sign = &st[i]->u.sign;
-
-        if (sign->over.secret || sign->key.kind == NGX_ENVELOPE_REF_RING) {
+        if (ngx_envelope_statement_proves(st[i])) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+ngx_uint_t
+ngx_envelope_statement_proves(ngx_envelope_statement_t *st)
+{
+    ngx_envelope_sign_t  *sign;
+
+    /* what may be left out proves nothing */
+
+    if (st->def == &ngx_envelope_field_def) {
+        return !st->u.field.optional
+               && !st->address.many
+               && ngx_envelope_steps_authentic(&st->u.field.steps);
+    }
+
+    if (st->def != &ngx_envelope_sign_def) {
+        return 0;
+    }
+
+    sign = &st->u.sign;
+
+    return sign->over.secret || sign->key.kind == NGX_ENVELOPE_REF_RING;
 }
 
 

@@ -21,10 +21,6 @@ static ngx_int_t ngx_envelope_uses_template(ngx_array_t *uses,
 static ngx_int_t ngx_envelope_uses_steps(ngx_array_t *uses,
     ngx_envelope_steps_t *steps);
 
-static ngx_uint_t ngx_envelope_order_same(ngx_envelope_statement_t *a,
-    ngx_envelope_statement_t *b);
-static ngx_uint_t ngx_envelope_order_covers(ngx_envelope_address_t *a,
-    ngx_envelope_address_t *b);
 static ngx_uint_t ngx_envelope_order_written(ngx_envelope_statement_t *st,
     ngx_envelope_address_t **written);
 
@@ -53,15 +49,20 @@ static void ngx_envelope_order_body(ngx_envelope_format_t *format,
 ngx_int_t
 ngx_envelope_statement_uses(ngx_envelope_statement_t *st, ngx_array_t *uses)
 {
-    ngx_int_t             rc;
-    ngx_envelope_sign_t  *sign;
+    ngx_int_t                 rc;
+    ngx_envelope_sign_t      *sign;
+    ngx_envelope_use_kind_e   kind;
 
     rc = NGX_OK;
+
+    kind = (st->def == &ngx_envelope_fresh_def
+            || st->def == &ngx_envelope_once_def)
+           ? NGX_ENVELOPE_USE_READ : NGX_ENVELOPE_USE_OWN;
 
     /* "random" has no address */
 
     if (st->address.text.len) {
-        rc = ngx_envelope_uses_add(uses, &st->address, NGX_ENVELOPE_USE_OWN);
+        rc = ngx_envelope_uses_add(uses, &st->address, kind);
     }
 
     if (rc == NGX_OK && st->def == &ngx_envelope_field_def) {
@@ -216,9 +217,7 @@ ngx_envelope_format_order(ngx_envelope_format_t *format, ngx_uint_t i,
 }
 
 
-/* whether both are about the same document */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_envelope_order_same(ngx_envelope_statement_t *a,
     ngx_envelope_statement_t *b)
 {
@@ -227,9 +226,7 @@ ngx_envelope_order_same(ngx_envelope_statement_t *a,
 }
 
 
-/* whether writing b changes what a holds */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_envelope_order_covers(ngx_envelope_address_t *a,
     ngx_envelope_address_t *b)
 {
@@ -270,31 +267,33 @@ ngx_envelope_order_written(ngx_envelope_statement_t *st,
 
 
 /*
- * Whether it is not in sight from outside.  The value of a "set" that goes
- * through a field later on is not, too.
+ * Whether it is not in sight from outside.  A value that is looked at, as by
+ * "set", and goes through a field later on is not, too.
  */
 
 static ngx_uint_t
 ngx_envelope_order_inner(ngx_envelope_format_t *format, ngx_uint_t i,
     ngx_envelope_use_t *use)
 {
-    ngx_uint_t                  set;
+    ngx_uint_t                  value;
     ngx_envelope_address_t     *a, *b;
     ngx_envelope_statement_t  **st;
 
     a = use->address;
     st = format->statements.elts;
-    set = (use->kind == NGX_ENVELOPE_USE_OWN
-           && st[i]->def == &ngx_envelope_set_def);
+    value = (use->kind == NGX_ENVELOPE_USE_READ
+             || (use->kind == NGX_ENVELOPE_USE_OWN
+                 && st[i]->def == &ngx_envelope_set_def));
 
     for (i++; i < format->statements.nelts; i++) {
         b = &st[i]->address;
 
         if (a->kind != NGX_ENVELOPE_ADDRESS_MEMBER) {
 
-            if (set
+            if (value
                 && (st[i]->writes || st[i]->def == &ngx_envelope_field_def)
-                && ngx_envelope_order_covers(b, a))
+                && (ngx_envelope_order_covers(b, a)
+                    || ngx_envelope_order_covers(a, b)))
             {
                 return 1;
             }
@@ -307,7 +306,7 @@ ngx_envelope_order_inner(ngx_envelope_format_t *format, ngx_uint_t i,
         }
 
         if (st[i]->def == &ngx_envelope_field_def
-            && a->n + set > b->n
+            && a->n + value > b->n
             && ngx_envelope_address_below(a, b))
         {
             return 1;
@@ -406,9 +405,13 @@ ngx_envelope_order_read(ngx_envelope_format_t *format, ngx_uint_t i,
         while (n-- > 0) {
 
             if (ngx_envelope_order_covers(a, written[n])) {
-                return ngx_envelope_declined(reason, "<%V> is written by "
-                                             "\"%V\" only later, move that "
-                                             "up", &a->text, &st[j]->label);
+                return ngx_envelope_declined(reason,
+                                       (use->kind == NGX_ENVELOPE_USE_READ)
+                                       ? "\"%V\" is written by \"%V\" only "
+                                         "later, move that up"
+                                       : "<%V> is written by \"%V\" only "
+                                         "later, move that up",
+                                       &a->text, &st[j]->label);
             }
         }
     }

@@ -11,7 +11,10 @@
 /* reading and writing the message at hand */
 
 
+static ngx_int_t ngx_envelope_run_node(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_envelope_node_t **node);
 static ngx_str_t ngx_envelope_run_trim(ngx_envelope_node_t *node);
+static void ngx_envelope_run_strip(ngx_str_t *text);
 
 
 ngx_int_t
@@ -80,14 +83,9 @@ ngx_envelope_run_read(ngx_envelope_run_t *run,
                                      &address->text);
     }
 
-    rc = ngx_envelope_address_find(address, run->root, &node, run->reason);
+    rc = ngx_envelope_run_node(run, address, &node);
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    if (node == NULL) {
-        return ngx_envelope_declined(run->reason, "%V is absent",
-                                     &address->text);
     }
 
     if (node->type == NGX_ENVELOPE_JSON_STRING) {
@@ -95,6 +93,75 @@ ngx_envelope_run_read(ngx_envelope_run_t *run,
     }
 
     return ngx_envelope_json_text(run->pool, node, value);
+}
+
+
+ngx_int_t
+ngx_envelope_run_scalar(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_uint_t number, ngx_str_t *value)
+{
+    ngx_int_t             rc;
+    ngx_envelope_node_t  *node;
+
+    if (address->kind != NGX_ENVELOPE_ADDRESS_MEMBER) {
+        return ngx_envelope_run_read(run, address, value);
+    }
+
+    rc = ngx_envelope_run_node(run, address, &node);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (node->type == NGX_ENVELOPE_JSON_STRING) {
+        return ngx_envelope_run_string(run, node, value);
+    }
+
+    if (node->type != NGX_ENVELOPE_JSON_NUMBER || !number) {
+        return ngx_envelope_declined(run->reason, "%V is not a string%s",
+                                     &address->text,
+                                     number ? " or a number" : "");
+    }
+
+    rc = ngx_envelope_json_text(run->pool, node, value);
+
+    if (rc == NGX_OK) {
+        ngx_envelope_run_strip(value);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_envelope_run_node(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_envelope_node_t **node)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_envelope_address_find(address, run->root, node, run->reason);
+
+    if (rc == NGX_OK && *node == NULL) {
+        return ngx_envelope_declined(run->reason, "%V is absent",
+                                     &address->text);
+    }
+
+    return rc;
+}
+
+
+/* of white space as JSON has it */
+
+static void
+ngx_envelope_run_strip(ngx_str_t *text)
+{
+    while (text->len && text->data[0] <= ' ') {
+        text->data++;
+        text->len--;
+    }
+
+    while (text->len && text->data[text->len - 1] <= ' ') {
+        text->len--;
+    }
 }
 
 

@@ -32,6 +32,8 @@ struct ngx_envelope_run_s {
     ngx_uint_t                    *choice;   /* which key of each ring */
     size_t                         rsa;      /* bytes of RSA ciphertext */
 
+    ngx_array_t                   *once;     /* of the output */
+
     unsigned                       decoded:1; /* past the outer shape: any
                                                  fault is a secret one */
 };
@@ -48,6 +50,14 @@ ngx_int_t ngx_envelope_run_body(ngx_envelope_run_t *run, ngx_str_t *body);
 
 ngx_int_t ngx_envelope_run_read(ngx_envelope_run_t *run,
     ngx_envelope_address_t *address, ngx_str_t *value);
+
+/*
+ * The text of the string (decoded) or number that stands there just once;
+ * NGX_DECLINED for anything else, and for a number if there is to be none.
+ */
+
+ngx_int_t ngx_envelope_run_scalar(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_uint_t number, ngx_str_t *value);
 
 /* null and "" */
 

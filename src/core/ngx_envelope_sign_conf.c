@@ -396,7 +396,7 @@ ngx_envelope_sign_check_final(ngx_envelope_format_t *format,
 
         if ((sts[i]->address.text.len
              && sts[i]->address.kind == NGX_ENVELOPE_ADDRESS_MEMBER
-             && sts[i]->def != &ngx_envelope_when_def)
+             && !ngx_envelope_only_reads(sts[i]))
             || (kid && kid->kind == NGX_ENVELOPE_ADDRESS_MEMBER))
         {
             return ngx_envelope_declined(reason, "<body> is signed before "

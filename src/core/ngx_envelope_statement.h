@@ -23,6 +23,7 @@
 #define NGX_ENVELOPE_RANDOM_MAX      1024  /* bytes of one "random" */
 #define NGX_ENVELOPE_RANDOMS_MAX     8
 #define NGX_ENVELOPE_PARTS_MAX       8     /* of one "random" */
+#define NGX_ENVELOPE_WITHIN_MAX      31622400000  /* milliseconds: 366 days */
 
 
 typedef struct ngx_envelope_run_s    ngx_envelope_run_t;
@@ -108,6 +109,22 @@ typedef struct {
 } ngx_envelope_sign_t;
 
 
+typedef enum {
+    NGX_ENVELOPE_UNIT_S = 0,
+    NGX_ENVELOPE_UNIT_MS,
+    NGX_ENVELOPE_UNIT_ISO8601
+} ngx_envelope_unit_e;
+
+
+typedef struct {
+    uint64_t                       within;  /* milliseconds */
+    ngx_envelope_unit_e            unit;    /* of "fresh" */
+    ngx_envelope_alg_t             alg;     /* of "once" */
+    unsigned                       accept:1; /* of "once": also where there
+                                                is no room for a mark */
+} ngx_envelope_window_t;
+
+
 /* what a check of a direction knows while it goes through the statements */
 
 typedef struct {
@@ -122,6 +139,7 @@ typedef struct {
 
 typedef enum {
     NGX_ENVELOPE_USE_OWN = 0,     /* the statement is about it */
+    NGX_ENVELOPE_USE_READ,        /* .. and leaves it as it is */
     NGX_ENVELOPE_USE_KID,         /* "kid=" */
     NGX_ENVELOPE_USE_OVER,        /* in what is signed */
     NGX_ENVELOPE_USE_STEP         /* an iv, in an aad */
@@ -154,7 +172,10 @@ typedef struct {
     ngx_int_t  (*shape)(ngx_envelope_run_t *run,
                         ngx_envelope_statement_t *st);
 
-    /* the same, or NGX_DONE: the message passes unchanged */
+    /*
+     * the same, or NGX_DONE: the message passes unchanged; NULL where there
+     * is nothing to do
+     */
     ngx_int_t  (*seal)(ngx_envelope_run_t *run,
                        ngx_envelope_statement_t *st);
     ngx_int_t  (*open)(ngx_envelope_run_t *run,
@@ -180,6 +201,7 @@ struct ngx_envelope_statement_s {
         ngx_envelope_set_t               set;      /* and of "when" */
         ngx_envelope_field_t             field;
         ngx_envelope_sign_t              sign;
+        ngx_envelope_window_t            window;   /* "fresh" and "once" */
     } u;
 };
 
@@ -190,6 +212,16 @@ extern const ngx_envelope_statement_def_t  ngx_envelope_when_def;
 extern const ngx_envelope_statement_def_t  ngx_envelope_random_def;
 extern const ngx_envelope_statement_def_t  ngx_envelope_field_def;
 extern const ngx_envelope_statement_def_t  ngx_envelope_sign_def;
+extern const ngx_envelope_statement_def_t  ngx_envelope_fresh_def;
+extern const ngx_envelope_statement_def_t  ngx_envelope_once_def;
+
+
+/* whether all it does is to look at what others write */
+
+#define ngx_envelope_only_reads(st)                                           \
+    ((st)->def == &ngx_envelope_when_def                                      \
+     || (st)->def == &ngx_envelope_fresh_def                                  \
+     || (st)->def == &ngx_envelope_once_def)
 
 
 /* fields and signatures at configuration, in files of their own */
@@ -217,6 +249,15 @@ ngx_int_t ngx_envelope_sign_check(ngx_envelope_format_t *format,
 
 void ngx_envelope_format_weigh(ngx_envelope_format_t *format,
     ngx_envelope_direction_e direction);
+
+/*
+ * "ADDRESS within=TIME [PARAM=..]" of "fresh" and "once"; *value is that of
+ * the param, its data NULL where there is none.
+ */
+
+ngx_int_t ngx_envelope_window_parse(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_words_t *words,
+    const char *param, ngx_str_t *value, ngx_envelope_reason_t *reason);
 
 
 /* small helpers of all who read words */
@@ -265,6 +306,20 @@ ngx_int_t ngx_envelope_statement_uses(ngx_envelope_statement_t *st,
 
 ngx_int_t ngx_envelope_format_order(ngx_envelope_format_t *format,
     ngx_uint_t i, ngx_envelope_reason_t *reason);
+
+/*
+ * Whether two statements are about the same document, the plain message or
+ * the envelope; whether writing b changes what a holds.
+ */
+
+ngx_uint_t ngx_envelope_order_same(ngx_envelope_statement_t *a,
+    ngx_envelope_statement_t *b);
+ngx_uint_t ngx_envelope_order_covers(ngx_envelope_address_t *a,
+    ngx_envelope_address_t *b);
+
+/* whether a message that it has opened proves who made it */
+
+ngx_uint_t ngx_envelope_statement_proves(ngx_envelope_statement_t *st);
 
 /* the bits of a random in ngx_envelope_check_t */
 

@@ -61,6 +61,7 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
         output->statement = NULL;
         output->outcome = NGX_ENVELOPE_PASSED;
         output->body = input->body;
+        output->once.nelts = 0;
         output->reason.len = 0;
         return;
     }
@@ -79,6 +80,7 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
     output->outcome = NGX_ENVELOPE_REJECTED;
     output->body_set = 0;
     output->headers.nelts = 0;
+    output->once.nelts = 0;
     ngx_str_null(&output->body);
     ngx_str_null(&output->kid);
 
@@ -109,6 +111,7 @@ ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
     run->input = input;
     run->format = input->format;
     run->reason = &output->reason;
+    run->once = &output->once;
 
     n = run->format->rings.nelts;
 
@@ -218,7 +221,7 @@ ngx_envelope_seal(ngx_envelope_run_t *run,
 
     for (i = 0; i < run->format->statements.nelts; i++) {
 
-        if (st[i]->def == &ngx_envelope_when_def) {
+        if (st[i]->def->seal == NULL || st[i]->def == &ngx_envelope_when_def) {
             continue;
         }
 
@@ -499,6 +502,7 @@ ngx_envelope_open_attempt(ngx_envelope_run_t *run,
     run->reason->len = 0;
     run->known = 0;
     run->rsa = 0;
+    run->once->nelts = 0;
 
     for (i = run->format->statements.nelts; i-- > 0; /* void */ ) {
 

@@ -43,6 +43,7 @@ typedef struct {
     ngx_uint_t                      nheaders;
     ngx_str_t                      *values;    /* of format->values */
     const ngx_envelope_env_t       *env;
+    int64_t                         now;       /* unix time, milliseconds */
 } ngx_envelope_input_t;
 
 
@@ -61,8 +62,28 @@ typedef enum {
     NGX_ENVELOPE_FAULT_SHAPE,     /* the outer message is not of the format */
     NGX_ENVELOPE_FAULT_SECRET,    /* anything from the first decoded byte on */
     NGX_ENVELOPE_FAULT_INTERNAL,  /* out of memory, a library failed */
+    NGX_ENVELOPE_FAULT_REPLAYED,  /* a value of "once" came before */
     NGX_ENVELOPE_FAULT_BUSY       /* nothing is wrong with it: later */
 } ngx_envelope_fault_e;
+
+
+/*
+ * A value that has to be new for the message to be taken: whoever takes it
+ * marks the value, and refuses the message if it was marked already.  The
+ * core remembers nothing itself.
+ */
+
+#define NGX_ENVELOPE_ONCE_LEN  32
+
+typedef struct {
+    const ngx_envelope_statement_t *statement;
+    u_char                          digest[NGX_ENVELOPE_ONCE_LEN];
+                                               /* of the value and of what
+                                                  it is a value of */
+    uint64_t                        within;    /* milliseconds to remember */
+    unsigned                        accept:1;  /* even if there is no room to
+                                                  remember it */
+} ngx_envelope_once_t;
 
 
 typedef struct {
@@ -74,6 +95,8 @@ typedef struct {
                                                   write, or to remove where
                                                   value.data is NULL */
     ngx_str_t                       kid;       /* the key id used, if any */
+    ngx_array_t                     once;      /* ngx_envelope_once_t; of an
+                                                  opened message only */
 
     const ngx_envelope_statement_t *statement; /* at fault; or NULL */
     ngx_envelope_reason_t           reason;

@@ -38,6 +38,9 @@ static ngx_envelope_header_t      headers[ENGINE_HEADERS];
 static ngx_uint_t                 nheaders;
 static ngx_envelope_output_t      out;
 
+/* 2023-11-14T22:13:20Z, in milliseconds */
+static int64_t                    engine_now = 1700000000000;
+
 /* random bytes: 0, 1, 2 ..; or as many failures as said */
 static u_char                     engine_counter;
 static ngx_uint_t                 engine_no_random;
@@ -468,6 +471,7 @@ engine_run(ngx_envelope_format_t *format, ngx_envelope_direction_e direction,
     input.nheaders = nheaders;
     input.values = values;
     input.env = &engine_env;
+    input.now = engine_now;
 
     memset(&out, 0x5a, sizeof(out));
 

@@ -30,9 +30,9 @@ refused(bad_t *bad, const char *what)
 
 static bad_t  statements[] = {
     { "encrypt a", "unknown statement \"encrypt\", there are: body, set, "
-      "random, field, sign, when" },
+      "random, field, sign, fresh, once, when" },
     { "Field a = json", "unknown statement \"Field\", there are: body, set, "
-      "random, field, sign, when" },
+      "random, field, sign, fresh, once, when" },
 
     { "body", "write: body ADDRESS" },
     { "body a b", "unexpected \"b\"" },

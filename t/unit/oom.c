@@ -58,6 +58,8 @@ static case_t  cases[] = {
 
     { "F", NGX_ENVELOPE_REQUEST,
       "set header:appId x; set header:timestamp $envelope_time_ms;"
+      "fresh header:timestamp unit=ms within=5m;"
+      "once header:appId within=1h; once header:timestamp within=1h;"
       "sign header:sign = sha1 over=<header:appId><secret:app>"
       "<header:timestamp> | hex",
       "no JSON" },
@@ -115,6 +117,7 @@ fails(case_t *c, ngx_envelope_format_t *f, ngx_envelope_direction_e direction,
             || out.reason.len == 0
             || out.body.data != NULL
             || out.headers.nelts
+            || out.once.nelts
             || !drained())
         {
             diag("%s, %d, allocation %d: outcome %d, fault %d", c->name,

@@ -281,6 +281,73 @@ ngx_parse_size(ngx_str_t *line)
 }
 
 
+/* "1h30m", in seconds or milliseconds; units in falling order, each once */
+
+ngx_int_t
+ngx_parse_time(ngx_str_t *line, ngx_uint_t is_sec)
+{
+    size_t       i, from;
+    int64_t      v, total;
+    const char  *unit, *last;
+
+    /* the smaller ones are looked for behind the one before */
+
+    static const char     units[] = "yMwdhmsx";
+    static const int64_t  seconds[] = { 31536000, 2592000, 604800, 86400,
+                                        3600, 60, 1 };
+
+    total = 0;
+    last = units + (is_sec ? 0 : 2);
+
+    for (i = 0; i < line->len; /* void */ ) {
+
+        for (from = i; i < line->len && line->data[i] <= '9'; i++) {
+            /* void */
+        }
+
+        if (shim_digits(line->data + from, i - from, &v, NGX_MAX_INT_T_VALUE,
+                        10)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        unit = (i == line->len) ? "s" : strchr(last, line->data[i]);
+
+        if (i + 1 < line->len && line->data[i] == 'm'
+            && line->data[i + 1] == 's' && !is_sec)
+        {
+            unit = units + 7;
+            i++;
+        }
+
+        if (unit == NULL || (*unit == 'x' && line->data[i] == 'x')) {
+            return NGX_ERROR;
+        }
+
+        if (i == line->len) {
+            unit = units + 6;
+        }
+
+        if (*unit != 'x'
+            && __builtin_mul_overflow(v, seconds[unit - units]
+                                         * (is_sec ? 1 : 1000), &v))
+        {
+            return NGX_ERROR;
+        }
+
+        if (__builtin_add_overflow(total, v, &total)) {
+            return NGX_ERROR;
+        }
+
+        last = unit + 1;
+        i += (i < line->len);
+    }
+
+    return line->len ? (ngx_int_t) total : NGX_ERROR;
+}
+
+
 u_char *
 ngx_hex_dump(u_char *dst, u_char *src, size_t len)
 {
