@@ -18,6 +18,11 @@
  */
 
 
+/* of "fresh" and "once": milliseconds, 366 days */
+
+#define NGX_ENVELOPE_WITHIN_MAX  31622400000
+
+
 typedef struct ngx_envelope_statement_s  ngx_envelope_statement_t;
 
 

@@ -21,6 +21,8 @@
 static ngx_int_t ngx_envelope_once_parse(ngx_envelope_format_t *format,
     ngx_envelope_statement_t *st, ngx_envelope_words_t *words,
     ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_envelope_once_link(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_envelope_once_shape(ngx_envelope_run_t *run,
     ngx_envelope_statement_t *st);
 static ngx_int_t ngx_envelope_once_open(ngx_envelope_run_t *run,
@@ -34,7 +36,7 @@ static ngx_int_t ngx_envelope_once_digest(ngx_envelope_run_t *run,
 const ngx_envelope_statement_def_t  ngx_envelope_once_def = {
     ngx_string("once"),
     ngx_envelope_once_parse,
-    NULL,
+    ngx_envelope_once_link,
     NULL,
     ngx_envelope_once_shape,
     NULL,
@@ -70,6 +72,27 @@ ngx_envelope_once_parse(ngx_envelope_format_t *format,
     ngx_str_set(&sha256, "sha256");
 
     return ngx_envelope_alg_init(&window->alg, format->pool, &sha256, reason);
+}
+
+
+static ngx_int_t
+ngx_envelope_once_link(ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *st, ngx_envelope_reason_t *reason)
+{
+    ngx_envelope_statement_t  **sts;
+
+    for (sts = format->statements.elts; *sts != st; sts++) {
+
+        if ((*sts)->def == &ngx_envelope_once_def
+            && ngx_envelope_order_same(*sts, st)
+            && ngx_envelope_address_equal(&(*sts)->address, &st->address))
+        {
+            return ngx_envelope_declined(reason, "line %ui looks at that "
+                                         "already", (*sts)->line);
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -23,7 +23,6 @@
 #define NGX_ENVELOPE_RANDOM_MAX      1024  /* bytes of one "random" */
 #define NGX_ENVELOPE_RANDOMS_MAX     8
 #define NGX_ENVELOPE_PARTS_MAX       8     /* of one "random" */
-#define NGX_ENVELOPE_WITHIN_MAX      31622400000  /* milliseconds: 366 days */
 
 
 typedef struct ngx_envelope_run_s    ngx_envelope_run_t;

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_job.h"
+#include "ngx_http_envelope_once.h"
 #include "ngx_http_envelope_threads.h"
 #include "ngx_envelope_secret.h"
 
@@ -70,6 +71,7 @@ ngx_http_envelope_job_create(ngx_http_request_t *r,
     job->input.format = profile->profile->formats[message];
     job->input.direction = direction;
     job->input.env = &job->env;
+    job->input.now = ngx_http_envelope_once_now();
     job->env.random = ngx_http_envelope_job_random;
 
     if (ngx_http_envelope_job_values(r, job, profile->values[message])
@@ -190,6 +192,8 @@ ngx_http_envelope_job_done(ngx_http_envelope_job_t *job, ngx_int_t rc)
         job->output.fault = NGX_ENVELOPE_FAULT_INTERNAL;
         (void) ngx_envelope_failed(&job->output.reason, "out of memory");
     }
+
+    ngx_http_envelope_once(r, job);
 
     job->handler(r, job);
 }

@@ -29,10 +29,24 @@ struct ngx_http_envelope_mark_s {
 };
 
 
+/* a value of "once" that it was the first to bring */
+
+typedef struct ngx_http_envelope_seen_s  ngx_http_envelope_seen_t;
+
+struct ngx_http_envelope_seen_s {
+    u_char                         digest[NGX_ENVELOPE_ONCE_LEN];
+    uint64_t                       expires;
+    ngx_uint_t                     kept;       /* whatever comes of the
+                                                  request */
+    ngx_http_envelope_seen_t      *next;
+};
+
+
 /* what survives internal redirects; one for all requests of a connection's */
 
 typedef struct {
     ngx_http_envelope_mark_t      *first;
+    ngx_http_envelope_seen_t      *seen;
     ngx_http_envelope_ctx_t       *ctx;        /* of the main request */
     ngx_uint_t                     reading;    /* the body, not all of which
                                                   has come */

@@ -76,6 +76,8 @@ typedef struct {
     ngx_array_t                   *values[NGX_ENVELOPE_MESSAGES];
 
     ngx_uint_t                     roles;      /* bits of those in use */
+    ngx_uint_t                     opened;     /* bits of messages that
+                                                  they open */
 
     ngx_http_envelope_place_t      place;      /* where it is first named,
                                                   once defined: its block */
@@ -94,6 +96,7 @@ typedef struct {
     ngx_array_t                    tokens;     /* .._token_t *: those in
                                                   use */
     ngx_http_envelope_zone_t      *zone;       /* NULL: none is needed */
+    ngx_uint_t                     once;       /* marks are needed in it */
     ngx_http_envelope_profile_t   *current;    /* being parsed */
 } ngx_http_envelope_main_conf_t;
 

@@ -14,6 +14,7 @@ typedef struct {
     ngx_uint_t    shape;
     ngx_uint_t    secret;
     ngx_uint_t    internal;
+    ngx_uint_t    replayed;
 } ngx_http_envelope_statuses_t;
 
 
@@ -44,16 +45,16 @@ static void ngx_http_envelope_problem_retry_after(ngx_http_request_t *r,
 static ngx_http_envelope_statuses_t  ngx_http_envelope_statuses[2][2] = {
 
     { { NGX_HTTP_BAD_REQUEST, NGX_HTTP_BAD_REQUEST,
-        NGX_HTTP_INTERNAL_SERVER_ERROR },
+        NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_CONFLICT },
 
       { NGX_HTTP_BAD_REQUEST, NGX_HTTP_UNAUTHORIZED,
-        NGX_HTTP_INTERNAL_SERVER_ERROR } },
+        NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_CONFLICT } },
 
     { { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR,
-        NGX_HTTP_INTERNAL_SERVER_ERROR },
+        NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR },
 
       { NGX_HTTP_BAD_GATEWAY, NGX_HTTP_BAD_GATEWAY,
-        NGX_HTTP_BAD_GATEWAY } }
+        NGX_HTTP_BAD_GATEWAY, NGX_HTTP_BAD_GATEWAY } }
 };
 
 
@@ -110,6 +111,9 @@ ngx_http_envelope_problem_status(const ngx_http_envelope_role_t *role,
 
     case NGX_ENVELOPE_FAULT_SECRET:
         return statuses->secret;
+
+    case NGX_ENVELOPE_FAULT_REPLAYED:
+        return statuses->replayed;
 
     case NGX_ENVELOPE_FAULT_BUSY:
         return NGX_HTTP_SERVICE_UNAVAILABLE;

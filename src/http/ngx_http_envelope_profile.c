@@ -6,6 +6,7 @@
 
 #include "ngx_http_envelope_module.h"
 #include "ngx_http_envelope_token.h"
+#include "ngx_http_envelope_zone.h"
 
 
 #define NGX_HTTP_ENVELOPE_EXCERPT_LEN  128  /* of a statement, in messages */
@@ -26,6 +27,11 @@ static ngx_int_t ngx_http_envelope_profile_check_message(ngx_conf_t *cf,
     ngx_http_envelope_profile_t *profile,
     const ngx_http_envelope_role_t *role, ngx_envelope_message_e message,
     ngx_envelope_direction_e direction);
+static ngx_int_t ngx_http_envelope_profile_check_once(ngx_conf_t *cf,
+    ngx_http_envelope_profile_t *profile, ngx_envelope_format_t *format);
+static void ngx_http_envelope_profile_warn(ngx_conf_t *cf,
+    ngx_envelope_format_t *format, ngx_envelope_statement_t *statement,
+    char *text);
 static void ngx_http_envelope_profile_blame(ngx_conf_t *cf,
     ngx_http_envelope_profile_t *profile, ngx_envelope_message_e message,
     ngx_envelope_statement_t *statement, const ngx_http_envelope_role_t *role,
@@ -469,11 +475,9 @@ ngx_http_envelope_profile_check_message(ngx_conf_t *cf,
     ngx_envelope_direction_e direction)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  label;
     ngx_envelope_format_t     *format;
     ngx_envelope_reason_t      reason;
     ngx_envelope_statement_t  *statement;
-    ngx_http_envelope_place_t  place;
 
     format = profile->profile->formats[message];
 
@@ -492,23 +496,84 @@ ngx_http_envelope_profile_check_message(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    statement = (direction == NGX_ENVELOPE_SEAL)
-                ? ngx_envelope_format_repeats(format) : NULL;
+    if (direction == NGX_ENVELOPE_OPEN) {
+        return ngx_http_envelope_profile_check_once(cf, profile, format);
+    }
+
+    statement = ngx_envelope_format_repeats(format);
 
     if (statement) {
-        ngx_envelope_statement_where(statement, &label, &place.file,
-                                     &place.line);
-
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "envelope_profile \"%V\": %V: \"%V\": AES-GCM uses an "
-                      "IV again under the same key, which lets messages be "
-                      "forged; write iv=prefix or a random for each field "
-                      "if the provider can read that in %V:%ui",
-                      &profile->name, &ngx_envelope_message_names[message],
-                      &label, &place.file, place.line);
+        ngx_http_envelope_profile_warn(cf, format, statement,
+                      "AES-GCM uses an IV again under the same key, which "
+                      "lets messages be forged; write iv=prefix or a random "
+                      "for each field if the provider can read that");
     }
 
     return NGX_OK;
+}
+
+
+/* "fresh" and "once" of a message that is opened; two roles may open it */
+
+static ngx_int_t
+ngx_http_envelope_profile_check_once(ngx_conf_t *cf,
+    ngx_http_envelope_profile_t *profile, ngx_envelope_format_t *format)
+{
+    u_char                          text[NGX_HTTP_ENVELOPE_EXCERPT_LEN];
+    uint64_t                        within;
+    ngx_envelope_statement_t       *statement;
+    ngx_http_envelope_main_conf_t  *emcf;
+
+    if (profile->opened & (1 << format->message)) {
+        return NGX_OK;
+    }
+
+    profile->opened |= 1 << format->message;
+
+    statement = ngx_envelope_format_uncovered(format);
+
+    if (statement) {
+        ngx_http_envelope_profile_warn(cf, format, statement,
+                      "no signature, MAC or AEAD covers what it looks at, so "
+                      "whoever sends a message again can change it");
+    }
+
+    statement = ngx_envelope_format_forgets(format, &within);
+
+    if (statement) {
+        (void) ngx_snprintf(text, sizeof(text), "a message is \"fresh\" for "
+                            "longer than this remembers it; write "
+                            "within=%uLs or more%Z", within / 1000);
+
+        ngx_http_envelope_profile_warn(cf, format, statement, (char *) text);
+    }
+
+    if (!ngx_envelope_format_once(format)) {
+        return NGX_OK;
+    }
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_envelope_module);
+
+    emcf->once = 1;
+
+    return ngx_http_envelope_zone_need(cf);
+}
+
+
+static void
+ngx_http_envelope_profile_warn(ngx_conf_t *cf, ngx_envelope_format_t *format,
+    ngx_envelope_statement_t *statement, char *text)
+{
+    ngx_str_t                  label;
+    ngx_http_envelope_place_t  place;
+
+    ngx_envelope_statement_where(statement, &label, &place.file, &place.line);
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "envelope_profile \"%V\": %V: \"%V\": %s in %V:%ui",
+                  &format->profile->name,
+                  &ngx_envelope_message_names[format->message], &label, text,
+                  &place.file, place.line);
 }
 
 

@@ -7,6 +7,7 @@
 #include "ngx_http_envelope_response.h"
 #include "ngx_http_envelope_body.h"
 #include "ngx_http_envelope_headers.h"
+#include "ngx_http_envelope_once.h"
 #include "ngx_http_envelope_problem.h"
 #include "ngx_http_envelope_token.h"
 
@@ -96,6 +97,8 @@ static ngx_http_output_body_filter_pt    ngx_http_next_outer_body_filter;
 static ngx_int_t
 ngx_http_envelope_header_filter(ngx_http_request_t *r)
 {
+    ngx_http_envelope_once_release(r);
+
     return ngx_http_envelope_header(r, 0);
 }
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_zone.h"
+#include "ngx_http_envelope_once.h"
 #include "ngx_http_envelope_token.h"
 
 #include <sys/mman.h>
@@ -109,6 +110,7 @@ ngx_http_envelope_zone_add(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    zone->name = *name;
     zone->conf = emcf;
 
     shm_zone = ngx_shared_memory_add(cf, name, size,
@@ -155,6 +157,12 @@ ngx_http_envelope_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         if (ngx_http_envelope_token_attach(zone, tokens[i]) != NGX_OK) {
             goto small;
         }
+    }
+
+    /* the last one, as it takes its share of what is left */
+
+    if (zone->conf->once && ngx_http_envelope_once_attach(zone) != NGX_OK) {
+        goto small;
     }
 
     return NGX_OK;

@@ -21,12 +21,17 @@
  */
 
 
+typedef struct ngx_http_envelope_once_table_s  ngx_http_envelope_once_table_t;
+
+
 typedef struct {
     ngx_queue_t                     tokens;  /* ..token_slot_t */
+    ngx_http_envelope_once_table_t *once;    /* NULL until it is needed */
 } ngx_http_envelope_zone_sh_t;
 
 
 struct ngx_http_envelope_zone_s {
+    ngx_str_t                       name;
     ngx_http_envelope_main_conf_t  *conf;
     ngx_http_envelope_zone_sh_t    *sh;      /* NULL until it is mapped */
     ngx_slab_pool_t                *shpool;

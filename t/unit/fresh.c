@@ -581,6 +581,12 @@ test_order(void)
     refused("field d = json | base64; fresh /d/t within=5m", "\"/d/t\" is "
             "inside of \"d\", which line 1 has sealed by then, move this up");
 
+    refused("once id within=5m; once /id within=1h",
+            "line 1 looks at that already");
+    refused("once header:I within=5m; once header:i within=1h",
+            "line 1 looks at that already");
+
+    (void) request("once id within=5m; body b; once id within=5m");
     (void) request("set t $v; fresh t within=5m");
     (void) request("sign s = hs256 key=app over=<a> | hex; once s within=5m");
     (void) request("fresh t within=5m; body b; set t $v");
