@@ -148,6 +148,8 @@ static ngx_int_t
 ngx_envelope_alg_fetch_mac(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
     ngx_envelope_reason_t *reason)
 {
+    EVP_MAC             *mac;
+    OSSL_PARAM           params[2];
     ngx_pool_cleanup_t  *cln;
 
     cln = ngx_pool_cleanup_add(pool, 0);
@@ -155,7 +157,17 @@ ngx_envelope_alg_fetch_mac(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
         return ngx_envelope_failed(reason, "out of memory");
     }
 
-    alg->mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+                                                 (char *) alg->def->md, 0);
+    params[1] = OSSL_PARAM_construct_end();
+
+    mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+
+    /* the context has a reference of its own */
+
+    alg->mac = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);
+
     if (alg->mac == NULL) {
         ERR_clear_error();
         return ngx_envelope_failed(reason, "EVP_MAC_fetch(\"HMAC\") failed");
@@ -164,6 +176,12 @@ ngx_envelope_alg_fetch_mac(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
     cln->handler = ngx_envelope_alg_mac_cleanup;
     cln->data = alg->mac;
 
+    if (EVP_MAC_CTX_set_params(alg->mac, params) != 1) {
+        ERR_clear_error();
+        return ngx_envelope_failed(reason, "EVP_MAC_CTX_set_params(\"%s\") "
+                                   "failed", alg->def->md);
+    }
+
     return NGX_OK;
 }
 
@@ -171,7 +189,7 @@ ngx_envelope_alg_fetch_mac(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
 static void
 ngx_envelope_alg_mac_cleanup(void *data)
 {
-    EVP_MAC_free(data);
+    EVP_MAC_CTX_free(data);
 }
 
 
@@ -393,22 +411,17 @@ ngx_envelope_alg_hmac(const ngx_envelope_alg_t *alg, ngx_str_t *secret,
     ngx_str_t *text, ngx_uint_t n, u_char *out, size_t *len)
 {
     ngx_int_t     rc;
-    OSSL_PARAM    params[2];
     ngx_uint_t    i;
     EVP_MAC_CTX  *ctx;
 
     rc = NGX_ERROR;
 
-    ctx = EVP_MAC_CTX_new(alg->mac);
+    ctx = EVP_MAC_CTX_dup(alg->mac);
     if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                                 (char *) alg->def->md, 0);
-    params[1] = OSSL_PARAM_construct_end();
-
-    if (EVP_MAC_init(ctx, secret->data, secret->len, params) != 1) {
+    if (EVP_MAC_init(ctx, secret->data, secret->len, NULL) != 1) {
         goto done;
     }
 

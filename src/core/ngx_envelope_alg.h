@@ -28,7 +28,8 @@ typedef struct {
     ngx_envelope_alg_kind_e        kind;
     EVP_MD                        *md;    /* fetched, owned by the pool;
                                              NULL for eddsa */
-    EVP_MAC                       *mac;   /* likewise, of HMAC only */
+    EVP_MAC_CTX                   *mac;   /* of HMAC only: with the digest,
+                                             to be copied; likewise */
     ngx_array_t                    ready; /* see .._alg_prepare() */
 } ngx_envelope_alg_t;
 
