@@ -19,7 +19,8 @@
  * for as long as it is used.
  *
  *     ngx_http_envelope_token_conf.c    the "token" block
- *     ngx_http_envelope_token_state.c   what the workers share
+ *     ngx_http_envelope_token_slot.c    what the workers share ..
+ *     ngx_http_envelope_token_state.c   .. and how it changes
  *     ngx_http_envelope_token_query.c   what is sent to fetch one, and what
  *                                       calls send
  *     ngx_http_envelope_token_fetch.c   the fetch
@@ -85,6 +86,8 @@ typedef struct {
     ngx_event_t                        poll;      /* while someone waits */
     ngx_event_t                        renew;
     ngx_http_envelope_token_fetch_t   *fetch;     /* the one under way here */
+    ngx_uint_t                         calls;     /* where they are counted;
+                                                     0: nowhere yet */
 } ngx_http_envelope_token_local_t;
 
 
@@ -191,9 +194,8 @@ ngx_int_t ngx_http_envelope_token_take(ngx_http_envelope_token_t *token,
 void ngx_http_envelope_token_release(ngx_http_envelope_token_t *token);
 ngx_uint_t ngx_http_envelope_token_calls(ngx_http_envelope_token_t *token);
 
-/* this process has just begun, and has no calls under way; or ends */
+/* this process ends */
 
-void ngx_http_envelope_token_begin(ngx_http_envelope_token_t *token);
 void ngx_http_envelope_token_end(ngx_http_envelope_token_t *token);
 
 /*

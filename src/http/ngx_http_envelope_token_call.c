@@ -638,7 +638,6 @@ ngx_http_envelope_token_init_process(ngx_cycle_t *cycle)
     tokens = emcf->tokens.elts;
 
     for (i = 0; i < emcf->tokens.nelts; i++) {
-        ngx_http_envelope_token_begin(tokens[i]);
         ngx_http_envelope_token_renew_in(tokens[i], 1);
     }
 

@@ -4,16 +4,9 @@
  */
 
 
-#include "ngx_http_envelope_token.h"
+#include "ngx_http_envelope_token_slot.h"
 
 #include <openssl/crypto.h>
-#include <signal.h>
-
-
-/*
- * Times are ngx_current_msec, which all processes of the machine share; what
- * the provider says by its clock is turned into these as it comes.
- */
 
 
 /* a fetch that failed is tried again after so long, doubled by each failure */
@@ -41,54 +34,6 @@
     ((ngx_msec_int_t) ((now) - (time)) >= 0)
 
 
-typedef struct {
-    size_t         len;             /* 0: there is none */
-    ngx_msec_t     expires;
-    ngx_msec_t     renew;
-    u_char         data[NGX_HTTP_ENVELOPE_TOKEN_MAX];
-} ngx_http_envelope_token_value_t;
-
-
-struct ngx_http_envelope_token_slot_s {
-    ngx_queue_t    queue;
-    u_char         id[NGX_HTTP_ENVELOPE_TOKEN_ID_LEN];
-    ngx_uint_t     outdated;        /* reloads since it was configured */
-
-    /* one is written while the other is current: there is never half a token */
-    ngx_http_envelope_token_value_t  values[2];
-    ngx_uint_t     current;
-    ngx_uint_t     used;            /* since it has come */
-    ngx_uint_t     accepted;        /* the provider has taken it */
-
-    /* the fetch under way, if pid is not 0 */
-    ngx_uint_t     serial;
-    ngx_pid_t      pid;
-    ngx_msec_t     since;
-    ngx_msec_t     until;
-
-    /* the last ones that failed */
-    ngx_uint_t     failures;
-    ngx_msec_t     retry;
-    ngx_uint_t     timed_out;
-    size_t         reason_len;
-    u_char         reason[NGX_HTTP_ENVELOPE_TOKEN_REASON_MAX];
-
-    /* dropped tokens */
-    ngx_uint_t     refusals;
-    ngx_msec_t     refused;
-
-    /* for the status */
-    ngx_uint_t     fetches;
-    ngx_uint_t     fetch_failures;
-
-    /* calls under way, by ngx_process_slot */
-    uint32_t       calls[NGX_MAX_PROCESSES];
-};
-
-
-static ngx_http_envelope_token_slot_t *ngx_http_envelope_token_lock(
-    ngx_http_envelope_token_t *token);
-static void ngx_http_envelope_token_unlock(ngx_http_envelope_token_t *token);
 static ngx_http_envelope_token_value_t *ngx_http_envelope_token_valid(
     ngx_http_envelope_token_slot_t *slot, ngx_msec_t now);
 static ngx_uint_t ngx_http_envelope_token_leased(
@@ -99,135 +44,9 @@ static void ngx_http_envelope_token_lease(ngx_http_envelope_token_t *token,
 static void ngx_http_envelope_token_look(ngx_http_envelope_token_t *token,
     ngx_http_envelope_token_slot_t *slot, ngx_uint_t renewal,
     ngx_http_envelope_token_answer_t *answer, ngx_msec_t now);
-static void ngx_http_envelope_token_clear(
-    ngx_http_envelope_token_value_t *value);
 static ngx_uint_t ngx_http_envelope_token_same(
     ngx_http_envelope_token_value_t *value, ngx_str_t *text);
 static ngx_msec_t ngx_http_envelope_token_backoff(ngx_uint_t failures);
-
-
-/*
- * Slots are never freed: a worker of an old configuration may still look at
- * one.  One that no configuration has is taken for another token.
- */
-
-void
-ngx_http_envelope_token_outdate(ngx_http_envelope_zone_t *zone)
-{
-    ngx_queue_t                     *q;
-    ngx_http_envelope_token_slot_t  *slot;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    for (q = ngx_queue_head(&zone->sh->tokens);
-         q != ngx_queue_sentinel(&zone->sh->tokens);
-         q = ngx_queue_next(q))
-    {
-        slot = ngx_queue_data(q, ngx_http_envelope_token_slot_t, queue);
-        slot->outdated++;
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-}
-
-
-/*
- * The first reload without it leaves an outdated slot alone, as it may fail
- * and the old configuration go on.
- */
-
-ngx_int_t
-ngx_http_envelope_token_attach(ngx_http_envelope_zone_t *zone,
-    ngx_http_envelope_token_t *token)
-{
-    ngx_queue_t                     *q;
-    ngx_http_envelope_token_slot_t  *slot, *old;
-
-    old = NULL;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    for (q = ngx_queue_head(&zone->sh->tokens);
-         q != ngx_queue_sentinel(&zone->sh->tokens);
-         q = ngx_queue_next(q))
-    {
-        slot = ngx_queue_data(q, ngx_http_envelope_token_slot_t, queue);
-
-        if (ngx_memcmp(slot->id, token->id, sizeof(slot->id)) == 0) {
-
-            /* the configuration had changed, and has changed back */
-
-            if (slot->outdated > 1) {
-                ngx_http_envelope_token_clear(&slot->values[slot->current]);
-            }
-
-            slot->outdated = 0;
-            goto found;
-        }
-
-        if (slot->outdated > 1) {
-            old = slot;
-        }
-    }
-
-    slot = old;
-
-    if (slot == NULL) {
-        slot = ngx_slab_calloc_locked(zone->shpool,
-                                      sizeof(ngx_http_envelope_token_slot_t));
-        if (slot == NULL) {
-            ngx_shmtx_unlock(&zone->shpool->mutex);
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(slot->id, token->id, sizeof(slot->id));
-        ngx_queue_insert_tail(&zone->sh->tokens, &slot->queue);
-
-    } else {
-        ngx_queue_remove(&slot->queue);
-        OPENSSL_cleanse(slot, sizeof(ngx_http_envelope_token_slot_t));
-        ngx_memcpy(slot->id, token->id, sizeof(slot->id));
-        ngx_queue_insert_tail(&zone->sh->tokens, &slot->queue);
-    }
-
-found:
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    token->slot = slot;
-    token->shpool = zone->shpool;
-
-    return NGX_OK;
-}
-
-
-/* NULL, and not locked, when the slot has become another token's */
-
-static ngx_http_envelope_token_slot_t *
-ngx_http_envelope_token_lock(ngx_http_envelope_token_t *token)
-{
-    if (token->slot == NULL) {
-        return NULL;
-    }
-
-    ngx_shmtx_lock(&token->shpool->mutex);
-
-    if (ngx_memcmp(token->slot->id, token->id, sizeof(token->slot->id)) == 0)
-    {
-        return token->slot;
-    }
-
-    ngx_shmtx_unlock(&token->shpool->mutex);
-
-    return NULL;
-}
-
-
-static void
-ngx_http_envelope_token_unlock(ngx_http_envelope_token_t *token)
-{
-    ngx_shmtx_unlock(&token->shpool->mutex);
-}
 
 
 static ngx_http_envelope_token_value_t *
@@ -260,9 +79,7 @@ ngx_http_envelope_token_leased(ngx_http_envelope_token_slot_t *slot,
         return 0;
     }
 
-    return slot->pid == ngx_pid
-           || kill(slot->pid, 0) == 0
-           || ngx_errno != NGX_ESRCH;
+    return !ngx_http_envelope_token_gone(slot->pid);
 }
 
 
@@ -391,88 +208,12 @@ ngx_http_envelope_token_take(ngx_http_envelope_token_t *token, u_char *buf,
         *len = value->len;
 
         slot->used = 1;
-        slot->calls[ngx_process_slot]++;
+        ngx_http_envelope_token_count(token, slot);
     }
 
     ngx_http_envelope_token_unlock(token);
 
     return value ? NGX_OK : NGX_DECLINED;
-}
-
-
-/* no other process writes this one's number */
-
-void
-ngx_http_envelope_token_release(ngx_http_envelope_token_t *token)
-{
-    ngx_http_envelope_token_slot_t  *slot;
-
-    slot = ngx_http_envelope_token_lock(token);
-    if (slot == NULL) {
-        return;
-    }
-
-    if (slot->calls[ngx_process_slot]) {
-        slot->calls[ngx_process_slot]--;
-    }
-
-    ngx_http_envelope_token_unlock(token);
-}
-
-
-ngx_uint_t
-ngx_http_envelope_token_calls(ngx_http_envelope_token_t *token)
-{
-    ngx_uint_t                       i, n;
-    ngx_http_envelope_token_slot_t  *slot;
-
-    slot = ngx_http_envelope_token_lock(token);
-    if (slot == NULL) {
-        return 0;
-    }
-
-    n = 0;
-
-    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
-        n += slot->calls[i];
-    }
-
-    ngx_http_envelope_token_unlock(token);
-
-    return n;
-}
-
-
-void
-ngx_http_envelope_token_begin(ngx_http_envelope_token_t *token)
-{
-    ngx_http_envelope_token_slot_t  *slot;
-
-    slot = ngx_http_envelope_token_lock(token);
-
-    if (slot) {
-        slot->calls[ngx_process_slot] = 0;
-        ngx_http_envelope_token_unlock(token);
-    }
-}
-
-
-void
-ngx_http_envelope_token_end(ngx_http_envelope_token_t *token)
-{
-    ngx_http_envelope_token_slot_t  *slot;
-
-    slot = ngx_http_envelope_token_lock(token);
-
-    if (slot) {
-        slot->calls[ngx_process_slot] = 0;
-
-        if (slot->pid == ngx_pid) {
-            slot->pid = 0;
-        }
-
-        ngx_http_envelope_token_unlock(token);
-    }
 }
 
 
@@ -655,19 +396,6 @@ done:
     ngx_http_envelope_token_unlock(token);
 
     return rc;
-}
-
-
-/* the length goes first: without it there is no token */
-
-static void
-ngx_http_envelope_token_clear(ngx_http_envelope_token_value_t *value)
-{
-    value->len = 0;
-
-    ngx_memory_barrier();
-
-    OPENSSL_cleanse(value->data, NGX_HTTP_ENVELOPE_TOKEN_MAX);
 }
 
 
