@@ -28,6 +28,7 @@ static char *ngx_http_envelope_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
 static ngx_int_t ngx_http_envelope_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_envelope_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_envelope_init_process(ngx_cycle_t *cycle);
 
 
@@ -188,7 +189,7 @@ ngx_module_t  ngx_http_envelope_module = {
     ngx_http_envelope_commands,            /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_envelope_init_members,        /* init module */
+    ngx_http_envelope_init_module,         /* init module */
     ngx_http_envelope_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -295,6 +296,10 @@ ngx_http_envelope_create_main_conf(ngx_conf_t *cf)
     {
         return NULL;
     }
+
+    /* here, as modules that are configured later may change "environ" */
+
+    emcf->handed = ngx_http_envelope_zone_handed(cf->cycle);
 
     return emcf;
 }
@@ -407,6 +412,17 @@ ngx_http_envelope_init(ngx_conf_t *cf)
 
 
 static ngx_int_t
+ngx_http_envelope_init_module(ngx_cycle_t *cycle)
+{
+    if (ngx_http_envelope_zone_init_module(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_envelope_init_members(cycle);
+}
+
+
+static ngx_int_t
 ngx_http_envelope_init_process(ngx_cycle_t *cycle)
 {
 #if (NGX_THREADS)
@@ -414,6 +430,7 @@ ngx_http_envelope_init_process(ngx_cycle_t *cycle)
 #endif
 
     ngx_http_envelope_threads_init();
+    ngx_http_envelope_zone_init_process(cycle);
 
     return ngx_http_envelope_token_init_process(cycle);
 }

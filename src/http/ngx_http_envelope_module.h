@@ -97,6 +97,7 @@ typedef struct {
                                                   use */
     ngx_http_envelope_zone_t      *zone;       /* NULL: none is needed */
     ngx_uint_t                     once;       /* marks are needed in it */
+    ngx_fd_t                       handed;     /* an old binary's zone */
     ngx_http_envelope_profile_t   *current;    /* being parsed */
 } ngx_http_envelope_main_conf_t;
 
@@ -161,7 +162,7 @@ ngx_int_t ngx_http_envelope_add_variables(ngx_conf_t *cf);
 
 /*
  * Fills main conf's "members".  The variables in use are known only after
- * postconfiguration of all modules, so this is the module's init hook.
+ * postconfiguration of all modules, so this is called as modules are inited.
  */
 
 ngx_int_t ngx_http_envelope_init_members(ngx_cycle_t *cycle);

@@ -167,6 +167,10 @@ typedef struct {
 } ngx_http_envelope_token_answer_t;
 
 
+/* of a token in the zone */
+
+extern const size_t  ngx_http_envelope_token_slot_size;
+
 /* as the zone is mapped, in the master */
 
 void ngx_http_envelope_token_outdate(ngx_http_envelope_zone_t *zone);

@@ -16,6 +16,10 @@ static ngx_http_envelope_token_calls_t *ngx_http_envelope_token_own(
     ngx_http_envelope_token_t *token, ngx_http_envelope_token_slot_t *slot);
 
 
+const size_t  ngx_http_envelope_token_slot_size =
+    sizeof(ngx_http_envelope_token_slot_t);
+
+
 /*
  * Slots are never freed: a worker of an old configuration may still look at
  * one.  One that no configuration has is taken for another token.
@@ -43,7 +47,8 @@ ngx_http_envelope_token_outdate(ngx_http_envelope_zone_t *zone)
 
 /*
  * The first reload without it leaves an outdated slot alone, as it may fail
- * and the old configuration go on.
+ * and the old configuration go on.  So do all while there is another binary,
+ * which need not have that configuration.
  */
 
 ngx_int_t
@@ -80,7 +85,7 @@ ngx_http_envelope_token_attach(ngx_http_envelope_zone_t *zone,
         }
     }
 
-    slot = old;
+    slot = ngx_http_envelope_zone_upgrading(zone) ? NULL : old;
 
     if (slot == NULL) {
         slot = ngx_slab_calloc_locked(zone->shpool,
@@ -157,8 +162,8 @@ ngx_http_envelope_token_count(ngx_http_envelope_token_t *token,
 
 
 /*
- * By process id and not by ngx_process_slot: what a killed worker had under way
- * is told from what is.
+ * By process id and not by ngx_process_slot, which two binaries give out
+ * independently.
  */
 
 static ngx_uint_t

@@ -15,6 +15,8 @@
  * A token in the zone.  Times are ngx_current_msec, which all processes of the
  * machine share; what the provider says by its clock is turned into these as
  * it comes.
+ *
+ * What is changed here changes NGX_HTTP_ENVELOPE_ZONE_LAYOUT.
  */
 
 

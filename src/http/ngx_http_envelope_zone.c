@@ -20,7 +20,7 @@ static ngx_int_t ngx_http_envelope_zone_add(ngx_conf_t *cf,
     ngx_http_envelope_main_conf_t *emcf, ngx_str_t *name, size_t size);
 static ngx_int_t ngx_http_envelope_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
-static ngx_int_t ngx_http_envelope_zone_map(ngx_shm_zone_t *shm_zone,
+static ngx_int_t ngx_http_envelope_zone_fill(ngx_shm_zone_t *shm_zone,
     ngx_http_envelope_zone_t *zone);
 static void ngx_http_envelope_zone_hide(ngx_shm_zone_t *shm_zone);
 
@@ -113,6 +113,10 @@ ngx_http_envelope_zone_add(ngx_conf_t *cf,
     zone->name = *name;
     zone->conf = emcf;
 
+    if (ngx_http_envelope_zone_memory(cf, zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     shm_zone = ngx_shared_memory_add(cf, name, size,
                                      &ngx_http_envelope_module);
     if (shm_zone == NULL) {
@@ -145,7 +149,15 @@ ngx_http_envelope_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone->sh = old->sh;
         zone->shpool = old->shpool;
 
-    } else if (ngx_http_envelope_zone_map(shm_zone, zone) != NGX_OK) {
+        ngx_http_envelope_zone_keep(zone, old);
+
+    } else if (ngx_http_envelope_zone_inherit(shm_zone, zone) == NGX_OK) {
+        zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+        zone->sh = zone->shpool->data;
+
+        ngx_http_envelope_zone_hide(shm_zone);
+
+    } else if (ngx_http_envelope_zone_fill(shm_zone, zone) != NGX_OK) {
         goto small;
     }
 
@@ -178,11 +190,15 @@ small:
 
 
 static ngx_int_t
-ngx_http_envelope_zone_map(ngx_shm_zone_t *shm_zone,
+ngx_http_envelope_zone_fill(ngx_shm_zone_t *shm_zone,
     ngx_http_envelope_zone_t *zone)
 {
     u_char  *p;
     size_t   len;
+
+    if (!shm_zone->shm.exists) {
+        ngx_http_envelope_zone_share(shm_zone, zone);
+    }
 
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
