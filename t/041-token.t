@@ -2,99 +2,13 @@
 # t/peers/tokens-drive.py: both workers, renewals, failures, a killed worker.
 
 use Test::Nginx::Socket;
-use FindBin;
+use Envelope::Tokens;
 
-master_on();
-workers(2);
-worker_connections(4096);
-log_level('info');
-no_long_string();
-no_shuffle();
+token_suite(driver => 'tokens-drive.py');
 
 plan tests => repeat_each() * (2 * blocks());
 
-our ($peer, $tokens, $api, @held);
-
-BEGIN {
-    use FindBin;
-
-    pipe(my $child_in, my $keep) or die;
-    my $pid = open($peer, '-|') // die "fork: $!";
-
-    if ($pid == 0) {
-        close $keep;
-        open(STDIN, '<&', $child_in) or die;
-        exec 'python3', "$FindBin::Bin/peers/tokens.py";
-        die "exec: $!";
-    }
-
-    close $child_in;
-    push @held, $keep;          # closed with us, and the peer ends
-
-    (my $line = <$peer>) =~ /^listening on (\d+) (\d+)/ or die "no tokens.py";
-    ($tokens, $api) = ($1, $2);
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    my ($name) = $block->drive =~ /^(\w+)/;
-    my $token = $block->token // '';
-    $token = "expires_at /data/expired_time;\n$token"
-        if $token !~ /^\s*(expires|lifetime)/m;
-
-    $block->set_value('http_config', <<"EOC");
-    map "" \$id { default app-1; }
-
-    log_format token "[\$envelope_token] \$status";
-    access_log logs/token.log token;
-
-    envelope_profile $name {
-        secret app data:s3cr3t text;
-
-        request { set header:X-Format one; }
-
-        token {
-            url http://127.0.0.1:$tokens/getAccessToken?app_id=\$id&app_secret=<secret:app>;
-            value /data/token;
-            $token
-        }
-    }
-EOC
-
-    $block->set_value('config', <<"EOC");
-    location /call/ {
-        envelope_call $name;
-        proxy_pass http://127.0.0.1:$api/api/;
-        proxy_http_version 1.1;
-        add_header X-Pid \$pid always;
-    }
-
-    location /plain {
-        return 200 "plain\\n";
-    }
-EOC
-
-    $block->set_value('request', 'GET /plain');
-});
-
-add_response_body_check(sub {
-    my ($block) = @_;
-
-    my $root = html_dir() =~ s{/html$}{}r;
-    my $port = server_port_for_client();
-    my $scenario = $block->drive;
-    chomp $scenario;
-
-    my $out = `python3 $FindBin::Bin/peers/tokens-drive.py $port $api $root '$scenario' 2>&1`;
-
-    Test::More::diag($out) if $ENV{TEST_TOKEN_VERBOSE} || $out !~ /^ok$/m;
-    Test::More::ok($out =~ /^ok$/m, $block->name . ' - driven');
-});
-
 run_tests();
-
-@held = ();                     # the peer ends, and its pipe with it
 
 __DATA__
 
