@@ -110,6 +110,37 @@ async def hang():
         await asyncio.sleep(0.02)
 
 
+async def unresolved():
+    """the endpoint's name is being looked up, for longer than the timeout"""
+    calls = [asyncio.ensure_future(ask()) for _ in range(40)]
+    plain = []
+    end = time.monotonic() + 0.9
+    while time.monotonic() < end:
+        plain.append(await ask("/plain"))
+        await asyncio.sleep(0.002)
+    answers = await asyncio.gather(*calls)
+
+    # the thread that looks it up is left behind, and nobody waits for it
+
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        plain.append(await ask("/plain"))
+        await asyncio.sleep(0.002)
+    spent = sorted(a.spent for a in plain)
+    tell("unresolved", statuses=statuses(answers), slowest="%.2f s"
+         % max(a.spent for a in answers), plain=len(plain),
+         median="%.1f ms" % (1000 * spent[len(spent) // 2]),
+         p99="%.1f ms" % (1000 * spent[len(spent) * 99 // 100]),
+         worst="%.1f ms" % (1000 * spent[-1]))
+    check(set(statuses(answers)) == {504}, "not 504")
+    check(0.9 < max(a.spent for a in answers) < 3, "waits for how long")
+    check(set(statuses(plain)) == {200}, "others fail")
+    check(spent[-1] < 3, "others wait")      # 7 s and more, if one did
+    check("token cannot be fetched: Timeout was reached" in log(),
+          "what the log says")
+    check(fetches() == 0, "it was fetched")
+
+
 BAD = ["mode=reset", "mode=big", "mode=json", "mode=text", "mode=number",
        "mode=empty", "mode=redirect", "mode=status&status=401",
        "mode=status&status=500", "suffix=%0d%0aX-Evil:%201", "suffix=%00",
