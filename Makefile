@@ -4,6 +4,8 @@
 #                           object (build/nginx/dynamic) and linked in
 #                           (build/nginx/static)
 # make unit                 build and run the unit tests of the core
+# make fuzz-programs        its fuzz targets, t/fuzz; with FUZZER=1 (and
+#                           CC=clang) linked with libFuzzer
 # make test                 everything, as t/run does it
 # make clean
 #
@@ -75,7 +77,8 @@ define configure
 	    || { tail -n 20 configure.log >&2; exit 1; }
 endef
 
-.PHONY: module nginx unit unit-objects unit-programs test clean FORCE
+.PHONY: module nginx unit unit-objects unit-programs fuzz-programs test clean \
+        FORCE
 .DELETE_ON_ERROR:
 
 module: $(BUILD)/$(NAME).so
@@ -85,7 +88,7 @@ module: $(BUILD)/$(NAME).so
 SETTINGS := $(NGINX_SRC) $(CC) $(CC_OPT) $(LD_OPT) $(FLAGS)
 
 $(BUILD)/settings: TEXT = $(SETTINGS) $(SRCS)
-$(BUILD)/unit/settings: TEXT = $(SETTINGS) $(UNIT_SAN)
+$(BUILD)/unit/settings: TEXT = $(SETTINGS) $(UNIT_SAN) $(UNIT_OPT) $(FUZZ_SAN)
 
 $(BUILD)/settings $(BUILD)/unit/settings: FORCE
 	@mkdir -p $(@D)
@@ -118,6 +121,16 @@ $(BUILD)/nginx/%/objs/nginx: $(BUILD)/nginx/%/configure.log $(SRCS) $(HDRS)
 
 UNIT := $(BUILD)/unit
 UNIT_SAN ?= $(SAN_FLAGS)
+UNIT_OPT ?= -O1
+
+# libFuzzer wants to see which edges of the core an input takes
+FUZZER ?=
+ifneq ($(FUZZER),)
+FUZZ_SAN := -fsanitize=fuzzer-no-link
+FUZZ_MAIN := -fsanitize=fuzzer
+else
+FUZZ_MAIN := $(BUILD)/fuzz/driver.o
+endif
 
 CORE_SRC ?= $(sort $(wildcard src/core/*.c))
 CORE_OBJ := $(CORE_SRC:src/core/%.c=$(UNIT)/core/%.o)
@@ -133,8 +146,8 @@ UNIT_INC := -Isrc/core -It/unit \
             -isystem $(UNIT_NGX)/src/core -isystem $(UNIT_NGX)/src/event \
             -isystem $(UNIT_NGX)/src/event/modules \
             -isystem $(UNIT_NGX)/src/os/unix -isystem $(UNIT_NGX)/objs
-UNIT_CFLAGS := -g -O1 $(WARN) -Wno-format-zero-length $(UNIT_SAN) \
-               $(UNIT_INC) -MMD -MP
+UNIT_CFLAGS := -g $(UNIT_OPT) $(WARN) -Wno-format-zero-length $(UNIT_SAN) \
+               $(FUZZ_SAN) $(UNIT_INC) -MMD -MP
 UNIT_LIBS := -lyajl -lcrypto -lz
 
 # configure.log stands for objs/ngx_auto_config.h, which differs by compiler
@@ -166,7 +179,25 @@ unit-programs: $(TEST_BIN)
 unit: unit-programs
 	t/unit/run --no-build $(TESTS)
 
--include $(CORE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d)
+# t/fuzz/NAME.c is one target; driver.c runs it where there is no libFuzzer.
+
+FUZZ_SRC := $(filter-out t/fuzz/driver.c,$(sort $(wildcard t/fuzz/*.c)))
+FUZZES ?= $(FUZZ_SRC:t/fuzz/%.c=%)
+FUZZ_BIN := $(FUZZES:%=$(BUILD)/fuzz/bin/%)
+
+$(BUILD)/fuzz/driver.o: t/fuzz/driver.c $(UNIT_DEPS)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(BUILD)/fuzz/bin/%: t/fuzz/%.c $(filter %.o,$(FUZZ_MAIN)) $(UNIT)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -It/fuzz -MF $@.d -o $@ $< $(FUZZ_MAIN) \
+	    $(UNIT)/libcore.a $(UNIT_LIBS)
+
+fuzz-programs: $(FUZZ_BIN)
+
+-include $(CORE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) \
+         $(FUZZ_BIN:=.d) $(BUILD)/fuzz/driver.d
 
 test:
 	t/run
