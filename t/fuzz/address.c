@@ -171,7 +171,9 @@ fuzz_walk(naive_t *v, ngx_str_t *token, ngx_uint_t n, naive_t **found,
 
         if (token->len == 0
             || (token->len > 1 && token->data[0] == '0')
-            || token->len > 18)
+            || token->len > sizeof("9223372036854775807") - 1
+            || (token->len == sizeof("9223372036854775807") - 1
+                && memcmp(token->data, "9223372036854775807", token->len) > 0))
         {
             return 0;
         }
