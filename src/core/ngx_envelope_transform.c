@@ -7,6 +7,8 @@
 #include "ngx_envelope_run.h"
 #include "ngx_envelope_secret.h"
 
+#include <openssl/err.h>
+
 
 static ngx_int_t ngx_envelope_run_init(ngx_envelope_run_t *run,
     ngx_pool_t *pool, const ngx_envelope_input_t *input,
@@ -56,6 +58,10 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
              ? ngx_envelope_seal(&run, &output->statement)
              : ngx_envelope_open(&run, output);
     }
+
+    /* OpenSSL may have succeeded and still queued an error on the way */
+
+    ERR_clear_error();
 
     if (rc == NGX_DONE) {
         output->statement = NULL;
