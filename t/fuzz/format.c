@@ -134,7 +134,10 @@ fuzz_both(ngx_envelope_format_t *format, ngx_str_t *plain)
 
     fuzz_transform(format, NGX_ENVELOPE_OPEN, &body, &headers, &out);
 
-    check(out.outcome == NGX_ENVELOPE_OPENED);
+    /* "when" may ask for what is not in the envelope that a "body" makes */
+
+    check(out.outcome == NGX_ENVELOPE_OPENED
+          || (out.outcome == NGX_ENVELOPE_PASSED && format->body));
 }
 
 

@@ -102,11 +102,29 @@ fuzz_members(ngx_envelope_format_t *format, ngx_str_t *plain,
 }
 
 
+static ngx_uint_t
+fuzz_keeps(ngx_envelope_format_t *format)
+{
+    ngx_uint_t                  i;
+    ngx_envelope_statement_t  **st;
+
+    st = format->statements.elts;
+
+    for (i = 0; i < format->statements.nelts; i++) {
+        if (st[i]->def == &ngx_envelope_body_def) {
+            return st[i]->u.set.keep;
+        }
+    }
+
+    return 1;
+}
+
+
 static void
 fuzz_equal(ngx_envelope_format_t *format, ngx_str_t *plain, ngx_str_t *opened)
 {
     naive_t    *v;
-    ngx_str_t   empty;
+    ngx_str_t   empty, raw;
 
     if (fuzz_same(plain, opened)) {
         return;
@@ -115,6 +133,14 @@ fuzz_equal(ngx_envelope_format_t *format, ngx_str_t *plain, ngx_str_t *opened)
     if (plain->len == 0) {
         ngx_str_set(&empty, "{}");
         check(fuzz_same(opened, &empty));
+        return;
+    }
+
+    /* a "body" that no field seals leaves out the white space around it */
+
+    raw = naive_raw(naive_json(plain));
+
+    if (!fuzz_keeps(format) && fuzz_same(&raw, opened)) {
         return;
     }
 
