@@ -191,7 +191,8 @@ ngx_envelope_format_repeats(ngx_envelope_format_t *format)
         }
 
         if (st[i]->address.many
-            || (a->iv.kind == NGX_ENVELOPE_REF_CONSTANT
+            || ((a->iv.kind == NGX_ENVELOPE_REF_CONSTANT
+                 || a->iv.kind == NGX_ENVELOPE_REF_RING)
                 && a->key.kind == NGX_ENVELOPE_REF_RING))
         {
             return st[i];
