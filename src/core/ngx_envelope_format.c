@@ -75,6 +75,7 @@ ngx_envelope_format_add(ngx_envelope_format_t *format, ngx_str_t *args,
 {
     ngx_int_t                             rc;
     ngx_envelope_words_t                  words;
+    ngx_envelope_address_t               *address;
     ngx_envelope_statement_t             *st, **pos;
     const ngx_envelope_statement_def_t   *def;
 
@@ -113,12 +114,21 @@ ngx_envelope_format_add(ngx_envelope_format_t *format, ngx_str_t *args,
         return rc;
     }
 
+    address = &st->address;
+
+    if (def == &ngx_envelope_sign_def
+        && st->u.sign.kid
+        && ngx_envelope_statement_frames(st->u.sign.kid))
+    {
+        address = st->u.sign.kid;
+    }
+
     if (!ngx_envelope_only_reads(st)
-        && ngx_envelope_statement_frames(&st->address))
+        && ngx_envelope_statement_frames(address))
     {
         return ngx_envelope_declined(reason, "\"%V\" frames the message, "
                                      "nginx writes it itself",
-                                     &st->address.text);
+                                     &address->text);
     }
 
     if (words.pos != words.nelts) {

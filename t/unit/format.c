@@ -239,6 +239,11 @@ static bad_t  signs[] = {
     { "sign /a/* = md5 over=x | hex", "a signature cannot be put at "
       "\"*\"" },
     { "sign a = rs128 key=uni over=x | hex", "unknown algorithm \"rs128\"" },
+    { "sign a = hs256 key=ids kid=header:content-length over=x | hex",
+      "\"header:content-length\" frames the message, nginx writes it "
+      "itself" },
+    { "sign a = md5 over=\\\"x y\\\" | hex", "unexpected \"y\"\", quotes go "
+      "around the whole word: \"over=..\"" },
     { "sign a = RS256 key=uni over=x | hex", "unknown algorithm \"RS256\"" },
     { "sign a = rs256 over=x | hex", "key=NAME is missing" },
     { "sign a = hs256 key= over=x | hex", "key=NAME is missing" },
