@@ -504,6 +504,7 @@ fuzz_transform(ngx_envelope_format_t *format,
     input.format = format;
     input.direction = direction;
     input.body = *body;
+    input.now = 1700000000000;
     input.headers = headers->fields;
     input.nheaders = headers->n;
     input.values = values;
