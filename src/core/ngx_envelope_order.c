@@ -452,6 +452,15 @@ ngx_envelope_order_writers(ngx_envelope_format_t *format, ngx_uint_t i,
                                              st[j]->line);
             }
 
+            /* a param goes behind what its header has, and not before it */
+
+            if (!member && ngx_envelope_order_covers(b, a)) {
+                return ngx_envelope_declined(reason, "\"%V\" writes over "
+                                             "\"%V\", which line %ui writes, "
+                                             "move this up", &a->text,
+                                             &b->text, st[j]->line);
+            }
+
             /* the value that "body" writes is an object like any other */
 
             if (member

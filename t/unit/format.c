@@ -319,6 +319,11 @@ static bad_t  orders[] = {
       "written by line 1 already" },
     { "sign a = hs256 key=app kid=k over=x | hex; sign b = hs256 key=app "
       "kid=k over=x | hex", "\"k\" is written by line 1 already" },
+    { "set header:X:p 1; set header:x 2", "\"header:x\" writes over "
+      "\"header:X:p\", which line 1 writes, move this up" },
+    { "sign header:X = hs256 key=app kid=header:X:k over=x | hex",
+      "\"header:X\" writes over \"header:X:k\", which line 1 writes, "
+      "move this up" },
     { "body d; set d 1", "\"d\" is written by line 1 already" },
     { "body /d/e; set d 1", "\"d\" and \"/d/e\", which line 1 writes, are "
       "one inside of the other" },
@@ -404,6 +409,10 @@ test_orders(void)
         is_str(file, "vm.conf", "its file");
         is_int(line, 1, "its line");
     }
+
+    is_int(engine_parse(&f, NGX_ENVELOPE_REQUEST,
+                        "set header:X 1; set header:x:p 2; set header:X:q 3"),
+           NGX_OK, "a header, and then params of it");
 
     /* the plain message and the envelope are two documents */
 
