@@ -4,8 +4,9 @@
  *
  * The first byte chooses the format, the second what the rest is: a message,
  * as fields, one a line, an empty line, and a body; or changes to a message
- * that was sealed here, four bytes each: what, where (two), with which byte.
- * What opens and is authenticated is what was sealed.
+ * that was sealed here, four bytes each: what, where (two), with which byte,
+ * or which member is to stand there twice.  What opens and is authenticated is
+ * what was sealed.
  */
 
 
@@ -91,6 +92,57 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 
+/* puts a member of the body once more in front of all of them */
+
+static void
+fuzz_double(ngx_str_t *text, size_t n, ngx_uint_t other)
+{
+    u_char       *brace, *p;
+    naive_t      *v;
+    ngx_str_t     body, raw, copy;
+
+    brace = ngx_strlchr(text->data, text->data + text->len, '{');
+    if (brace == NULL) {
+        return;
+    }
+
+    body.data = brace;
+    body.len = text->data + text->len - brace;
+
+    v = naive_json(&body);
+    v = v ? v->child : NULL;
+
+    while (v && n-- && v->next) {
+        v = v->next;
+    }
+
+    if (v == NULL) {
+        return;
+    }
+
+    raw = naive_raw(v);
+
+    if (other) {
+        ngx_str_set(&raw, "\"\"");
+    }
+
+    copy.data = ngx_pnalloc(pool, text->len + v->name.len + raw.len
+                                  + FUZZ_CHANGES + 4);
+
+    p = ngx_cpymem(copy.data, text->data, brace + 1 - text->data);
+    *p++ = '"';
+    p = ngx_cpymem(p, v->name.data, v->name.len);
+    *p++ = '"';
+    *p++ = ':';
+    p = ngx_cpymem(p, raw.data, raw.len);
+    *p++ = ',';
+    p = ngx_cpymem(p, brace + 1, body.len - 1);
+
+    copy.len = p - copy.data;
+    *text = copy;
+}
+
+
 static ngx_str_t
 fuzz_changed(ngx_str_t *text, fuzz_input_t *in)
 {
@@ -108,7 +160,7 @@ fuzz_changed(ngx_str_t *text, fuzz_input_t *in)
         at = fuzz_number(in, v.len);
         ch = fuzz_byte(in);
 
-        switch (what % 3) {
+        switch (what % 4) {
 
         case 0:
             v.data[at] = ch;
@@ -120,9 +172,13 @@ fuzz_changed(ngx_str_t *text, fuzz_input_t *in)
             v.len++;
             break;
 
-        default:
+        case 2:
             ngx_memmove(v.data + at, v.data + at + 1, v.len - at - 1);
             v.len--;
+            break;
+
+        default:
+            fuzz_double(&v, ch, at & 1);
             break;
         }
 
@@ -167,6 +223,7 @@ fuzz_one(fuzz_input_t *in)
     }
 
     if (out.outcome == NGX_ENVELOPE_OPENED) {
+        fuzz_outer(f, &body);
         fuzz_verified(f, &s->plain, &s->headers, &headers, &out.body);
     }
 }

@@ -284,6 +284,7 @@ fuzz_tampered(fuzz_format_t *f, ngx_str_t *plain, ngx_str_t *text,
     fuzz_transform(f->format, NGX_ENVELOPE_OPEN, &body, &headers, &out);
 
     if (out.outcome == NGX_ENVELOPE_OPENED) {
+        fuzz_outer(f, &body);
         fuzz_verified(f, plain, sealed, &headers, &out.body);
     }
 }

@@ -76,6 +76,58 @@ fuzz_header(fuzz_headers_t *headers, const char *name)
 }
 
 
+/*
+ * An outer message that opened: what a statement addresses stands there once,
+ * <sorted> joins nothing that stands there twice, constants are what they are.
+ */
+
+util void
+fuzz_outer(fuzz_format_t *f, ngx_str_t *body)
+{
+    naive_t                    *v, *root;
+    ngx_uint_t                  i;
+    ngx_envelope_statement_t  **st;
+
+    if (!f->format->members) {
+        return;
+    }
+
+    root = naive_json(body);
+    check(root != NULL && root->type == NGX_ENVELOPE_JSON_OBJECT);
+
+    st = f->format->statements.elts;
+
+    for (i = 0; i < f->format->statements.nelts; i++) {
+
+        for (v = root->child; v; v = v->next) {
+
+            if (st[i]->def == &ngx_envelope_sign_def
+                && st[i]->u.sign.over.sorted && !st[i]->u.sign.over.inner)
+            {
+                check(!v->twice);
+            }
+
+            if (st[i]->address.n == 0 || st[i]->address.inner
+                || !fuzz_same(&st[i]->address.tokens[0], &v->name))
+            {
+                continue;
+            }
+
+            check(!v->twice);
+
+            if (st[i]->def == &ngx_envelope_set_def
+                && st[i]->address.n == 1
+                && !st[i]->u.set.variable
+                && st[i]->u.set.type == NGX_ENVELOPE_SET_STRING)
+            {
+                check(v->type == NGX_ENVELOPE_JSON_STRING);
+                check(fuzz_same(&v->value, &st[i]->u.set.text));
+            }
+        }
+    }
+}
+
+
 /* one member's text, byte by byte */
 
 static void
