@@ -237,7 +237,7 @@ fuzz_rest(fuzz_input_t *in)
 }
 
 
-/* a refusal has a reason, and OpenSSL keeps none of it */
+/* whatever came of it, no memory and no error of OpenSSL's is left */
 
 util void
 fuzz_run(void (*one)(fuzz_input_t *in), const u_char *data, size_t len)

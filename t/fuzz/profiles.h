@@ -400,18 +400,18 @@ fuzz_random(void *data, u_char *buf, size_t len)
 }
 
 
-/* what nginx would have evaluated: every variable is the same time */
+/* what nginx would have evaluated: every variable is the same moment */
 
 static ngx_str_t
 fuzz_value(ngx_str_t *text)
 {
-    size_t      i;
+    size_t      i, from;
     u_char     *dst;
-    ngx_str_t   v;
+    ngx_str_t   v, name;
 
-    static const char  time[] = "1700000000000";
+    static const char  ms[] = "1700000000000";
 
-    v.data = ngx_pnalloc(pool, text->len * sizeof(time));
+    v.data = ngx_pnalloc(pool, text->len * sizeof(ms));
     dst = v.data;
 
     for (i = 0; i < text->len; i++) {
@@ -421,14 +421,21 @@ fuzz_value(ngx_str_t *text)
             continue;
         }
 
-        while (i + 1 < text->len
-               && (text->data[i + 1] == '_'
-                   || (text->data[i + 1] >= 'a' && text->data[i + 1] <= 'z')))
+        for (from = i + 1;
+             i + 1 < text->len
+             && (text->data[i + 1] == '_'
+                 || (text->data[i + 1] >= 'a' && text->data[i + 1] <= 'z'));
+             i++)
         {
-            i++;
+            /* void */
         }
 
-        dst = ngx_cpymem(dst, time, sizeof(time) - 1);
+        name.data = text->data + from;
+        name.len = i + 1 - from;
+
+        dst = ngx_cpymem(dst, ms, ngx_envelope_is(&name, "envelope_time")
+                                  ? sizeof("1700000000") - 1
+                                  : sizeof(ms) - 1);
     }
 
     return fuzz_str(v.data, dst - v.data);

@@ -59,7 +59,7 @@ fuzz_written(ngx_envelope_format_t *format, naive_t *v)
 }
 
 
-/* a string that goes through steps as its bytes may come back without escapes */
+/* a string that goes through steps as bytes may come back without escapes */
 
 static ngx_uint_t
 fuzz_respelled(ngx_envelope_format_t *format, naive_t *v)
