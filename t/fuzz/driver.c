@@ -429,6 +429,9 @@ main(int argc, char **argv)
 
     driver_dictionary("t/fuzz/envelope.dict");
 
+    /* of an earlier run; it has been read if it is what to run */
+    (void) unlink(driver_crash);
+
     if (__sanitizer_set_death_callback) {
         __sanitizer_set_death_callback(driver_died);
     }
