@@ -329,18 +329,10 @@ static u_char *
 ngx_envelope_json_string(ngx_envelope_json_scan_t *scan, u_char *p)
 {
     for (p++; /* void */ ; /* void */ ) {
-        p = ngx_envelope_json_plain(p, scan->end);
+        p = ngx_envelope_json_skim(p, scan->end);
 
         if (p < scan->end && *p == '"') {
             return p + 1;
-        }
-
-        if (scan->end - p > 1 && p[0] == '\\' && p[1] == '"') {
-
-            /* of a JSON text in a string nearly all escapes are this one */
-
-            p += 2;
-            continue;
         }
 
         p = ngx_envelope_json_special(scan, p);

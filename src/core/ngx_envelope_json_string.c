@@ -139,15 +139,6 @@ ngx_envelope_json_escape(u_char **pos, u_char *last, u_char *p,
         return NULL;
     }
 
-    if (**pos == '"') {
-
-        /* of a JSON text in a string nearly all escapes are this one */
-
-        (*pos)++;
-        *p++ = '"';
-        return p;
-    }
-
     if (**pos != 'u') {
 
         for (i = 0; ngx_envelope_json_escapes[i].letter; i++) {
