@@ -29,6 +29,10 @@
 #define NGX_HTTP_ENVELOPE_THREADS_HEAVY    50000
 #define NGX_HTTP_ENVELOPE_THREADS_WAITING  256
 
+/* a worker that is to exit does not while it has a timer */
+
+#define NGX_HTTP_ENVELOPE_THREADS_STAY     60000
+
 
 #if (NGX_THREADS)
 
@@ -54,6 +58,9 @@ typedef struct {
     ngx_queue_t                 waiting;      /* heavy ones, in their order */
     ngx_uint_t                  nwaiting;
     ngx_uint_t                  nheavy;       /* that are on threads */
+    ngx_uint_t                  ntasks;       /* of any kind */
+    ngx_event_t                 stay;         /* set while there are any */
+    ngx_connection_t            dumb;         /* .. which wants one */
 } ngx_http_envelope_threads_t;
 
 
@@ -67,6 +74,9 @@ static void ngx_http_envelope_threads_next(void);
 static void ngx_http_envelope_threads_finish(ngx_http_envelope_task_t *task,
     ngx_int_t rc);
 static void ngx_http_envelope_threads_abandon(void *data);
+static void ngx_http_envelope_threads_enter(void);
+static void ngx_http_envelope_threads_leave(void);
+static void ngx_http_envelope_threads_stay(ngx_event_t *ev);
 
 
 static ngx_http_envelope_threads_t  ngx_http_envelope_threads;
@@ -174,6 +184,12 @@ ngx_http_envelope_threads_init(void)
                 sizeof(ngx_http_envelope_threads_t));
 
     ngx_queue_init(&ngx_http_envelope_threads.waiting);
+
+    ngx_http_envelope_threads.dumb.fd = (ngx_socket_t) -1;
+
+    ngx_http_envelope_threads.stay.handler = ngx_http_envelope_threads_stay;
+    ngx_http_envelope_threads.stay.data = &ngx_http_envelope_threads.dumb;
+    ngx_http_envelope_threads.stay.log = ngx_cycle->log;
 }
 
 
@@ -231,6 +247,8 @@ ngx_http_envelope_threads_post(ngx_http_request_t *r,
     ngx_queue_insert_tail(&ngx_http_envelope_threads.waiting, &task->queue);
     ngx_http_envelope_threads.nwaiting++;
 
+    ngx_http_envelope_threads_enter();
+
     return NGX_OK;
 }
 
@@ -282,6 +300,8 @@ ngx_http_envelope_threads_start(ngx_http_envelope_task_t *task)
         ngx_http_envelope_threads.nheavy++;
     }
 
+    ngx_http_envelope_threads_enter();
+
     return NGX_OK;
 }
 
@@ -308,6 +328,8 @@ ngx_http_envelope_threads_done(ngx_event_t *ev)
     task = ev->data;
     heavy = task->heavy;
 
+    ngx_http_envelope_threads_leave();
+
     task->job->request->main->blocked--;
 
     ngx_http_envelope_threads_finish(task, NGX_OK);
@@ -330,6 +352,8 @@ ngx_http_envelope_threads_next(void)
         q = ngx_queue_head(&ngx_http_envelope_threads.waiting);
         ngx_queue_remove(q);
         ngx_http_envelope_threads.nwaiting--;
+
+        ngx_http_envelope_threads_leave();
 
         task = ngx_queue_data(q, ngx_http_envelope_task_t, queue);
         task->waiting = 0;
@@ -384,7 +408,35 @@ ngx_http_envelope_threads_abandon(void *data)
 
         ngx_queue_remove(&task->queue);
         ngx_http_envelope_threads.nwaiting--;
+
+        ngx_http_envelope_threads_leave();
     }
+}
+
+
+static void
+ngx_http_envelope_threads_enter(void)
+{
+    if (ngx_http_envelope_threads.ntasks++ == 0) {
+        ngx_add_timer(&ngx_http_envelope_threads.stay,
+                      NGX_HTTP_ENVELOPE_THREADS_STAY);
+    }
+}
+
+
+static void
+ngx_http_envelope_threads_leave(void)
+{
+    if (--ngx_http_envelope_threads.ntasks == 0) {
+        ngx_del_timer(&ngx_http_envelope_threads.stay);
+    }
+}
+
+
+static void
+ngx_http_envelope_threads_stay(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, NGX_HTTP_ENVELOPE_THREADS_STAY);
 }
 
 #else
