@@ -411,6 +411,13 @@ ngx_http_envelope_request_done(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
 
+    if (ctx == NULL || ctx->request_job != job) {
+
+        /* nginx has redirected the request ("post_action") */
+
+        return;
+    }
+
     ctx->request_state = NGX_HTTP_ENVELOPE_RELEASE;
 
     ngx_http_envelope_job_note(ctx, job);

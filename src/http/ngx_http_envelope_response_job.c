@@ -173,6 +173,13 @@ ngx_http_envelope_response_done(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
 
+    if (ctx == NULL || ctx->response_job != job) {
+
+        /* nginx has redirected the request ("post_action") */
+
+        return;
+    }
+
     ctx->response_state = NGX_HTTP_ENVELOPE_RELEASE;
 
     /* the writer of the request calls the body filter, which goes on */

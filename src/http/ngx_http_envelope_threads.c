@@ -292,9 +292,14 @@ ngx_http_envelope_threads_start(ngx_http_envelope_task_t *task)
         return NGX_BUSY;
     }
 
-    /* whatever happens, the request stays until the thread is done with it */
+    /*
+     * Whatever happens, the request stays until the thread is done with it:
+     * where nginx would close it, and where it would keep the connection and
+     * free the request alone.
+     */
 
     task->job->request->main->blocked++;
+    task->job->request->main->count++;
 
     if (task->heavy) {
         ngx_http_envelope_threads.nheavy++;
@@ -323,14 +328,17 @@ static void
 ngx_http_envelope_threads_done(ngx_event_t *ev)
 {
     ngx_uint_t                 heavy;
+    ngx_http_request_t        *mr;
     ngx_http_envelope_task_t  *task;
 
     task = ev->data;
     heavy = task->heavy;
+    mr = task->job->request->main;
 
     ngx_http_envelope_threads_leave();
 
-    task->job->request->main->blocked--;
+    mr->blocked--;
+    mr->count--;
 
     ngx_http_envelope_threads_finish(task, NGX_OK);
 
@@ -385,6 +393,13 @@ ngx_http_envelope_threads_finish(ngx_http_envelope_task_t *task, ngx_int_t rc)
         /* nginx has done all but to free it, which could not be done then */
 
         ngx_http_finalize_request(r->main, NGX_ERROR);
+
+    } else if (r->main->count == 0) {
+
+        /* it has come to its end meanwhile, by another way */
+
+        r->main->count = 1;
+        ngx_http_finalize_request(r->main, NGX_DONE);
 
     } else {
         task->done(task->job, rc);
