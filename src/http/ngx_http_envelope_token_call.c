@@ -28,6 +28,8 @@ static void ngx_http_envelope_token_leave(
 static void ngx_http_envelope_token_poll(ngx_event_t *ev);
 static void ngx_http_envelope_token_expire(ngx_http_envelope_token_t *token,
     ngx_http_envelope_token_answer_t *answer);
+static ngx_uint_t ngx_http_envelope_token_gone(
+    ngx_http_envelope_token_use_t *use);
 static void ngx_http_envelope_token_resume(
     ngx_http_envelope_token_use_t *use, ngx_int_t rc);
 static void ngx_http_envelope_token_problem(ngx_http_request_t *r,
@@ -421,6 +423,10 @@ ngx_http_envelope_token_wake(ngx_http_envelope_token_t *token)
             q = ngx_queue_head(&local->waiters);
             use = ngx_queue_data(q, ngx_http_envelope_token_use_t, queue);
 
+            if (ngx_http_envelope_token_gone(use)) {
+                continue;
+            }
+
             rc = NGX_DECLINED;
 
             if (answer.verdict == NGX_HTTP_ENVELOPE_TOKEN_READY) {
@@ -469,6 +475,10 @@ ngx_http_envelope_token_expire(ngx_http_envelope_token_t *token,
             return;
         }
 
+        if (ngx_http_envelope_token_gone(use)) {
+            continue;
+        }
+
         ngx_http_envelope_token_leave(use);
 
         answer->len = ngx_sprintf(answer->reason, "waited too long")
@@ -478,6 +488,25 @@ ngx_http_envelope_token_expire(ngx_http_envelope_token_t *token,
                                         NGX_HTTP_GATEWAY_TIME_OUT, answer);
         ngx_http_envelope_token_resume(use, NGX_DECLINED);
     }
+}
+
+
+/* nginx redirects a request whose client goes away with "post_action" */
+
+static ngx_uint_t
+ngx_http_envelope_token_gone(ngx_http_envelope_token_use_t *use)
+{
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(use->request, ngx_http_envelope_module);
+
+    if (ctx && ctx->token == use) {
+        return 0;
+    }
+
+    ngx_http_envelope_token_leave(use);
+
+    return 1;
 }
 
 
