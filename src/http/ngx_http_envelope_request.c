@@ -359,6 +359,12 @@ ngx_http_envelope_request_transform(ngx_http_request_t *r,
     ctx->request_job = job;
     ctx->request_state = NGX_HTTP_ENVELOPE_TRANSFORM;
 
+    /* that may take a while, and nobody may wait for it any more */
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
     ngx_http_envelope_job_start(r, job, ngx_http_envelope_request_done);
 }
 
@@ -419,6 +425,10 @@ ngx_http_envelope_request_done(ngx_http_request_t *r,
     }
 
     ctx->request_state = NGX_HTTP_ENVELOPE_RELEASE;
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
 
     ngx_http_envelope_job_note(ctx, job);
 
