@@ -504,7 +504,7 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
         goto done;
     }
 
-    if (work->shared) {
+    if (each) {
         each->run(each->data, work->n, ngx_envelope_rsa_block, work);
 
     } else {

@@ -91,8 +91,8 @@ size_t ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa);
 
 /*
  * out->data is allocated from the pool, as secret memory when opening.
- * "each" is asked for operations with a private key where there is more than
- * one block; it may be NULL, and they are done one after the other.
+ * "each" is asked for operations with a private key, be it a single one; it
+ * may be NULL, and they are done one after the other.
  *
  * Opening PKCS1: a block with bad padding does not fail here.  It becomes
  * the single byte 0xff (in no UTF-8, JSON, base64 or hex), and all blocks

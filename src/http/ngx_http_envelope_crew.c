@@ -71,6 +71,10 @@ ngx_http_envelope_crew_each(void *data, ngx_uint_t n,
     threads = ngx_min(n, NGX_HTTP_ENVELOPE_CREW_MAX);
     threads = ngx_min(threads, ngx_http_envelope_gate_turns());
 
+    /* a message may have many texts of a few pieces */
+
+    ngx_http_envelope_gate_pause();
+
     crew = (threads > 1) ? ngx_http_envelope_crew_create(pool) : NULL;
 
     if (crew == NULL) {
