@@ -355,8 +355,10 @@ ngx_http_envelope_threads_next(void)
     ngx_queue_t               *q;
     ngx_http_envelope_task_t  *task;
 
-    while (!ngx_queue_empty(&ngx_http_envelope_threads.waiting)) {
-
+    while (!ngx_queue_empty(&ngx_http_envelope_threads.waiting)
+           && ngx_http_envelope_threads.nheavy
+              < ngx_http_envelope_gate_turns())
+    {
         q = ngx_queue_head(&ngx_http_envelope_threads.waiting);
         ngx_queue_remove(q);
         ngx_http_envelope_threads.nwaiting--;
@@ -366,11 +368,9 @@ ngx_http_envelope_threads_next(void)
         task = ngx_queue_data(q, ngx_http_envelope_task_t, queue);
         task->waiting = 0;
 
-        if (ngx_http_envelope_threads_start(task) == NGX_OK) {
-            return;
+        if (ngx_http_envelope_threads_start(task) != NGX_OK) {
+            ngx_http_envelope_threads_finish(task, NGX_BUSY);
         }
-
-        ngx_http_envelope_threads_finish(task, NGX_BUSY);
     }
 }
 
