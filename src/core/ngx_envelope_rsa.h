@@ -44,7 +44,8 @@ typedef struct {
 /*
  * How the blocks of a long text are gone through: run() has work(ctx, i)
  * called once for every i below n, in any order and on several threads if it
- * likes, and returns when all of them are done.
+ * likes, and returns when all of them are done.  Should it leave any out, the
+ * text fails.
  */
 
 typedef struct {

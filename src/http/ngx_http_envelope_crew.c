@@ -85,6 +85,10 @@ ngx_http_envelope_crew_each(void *data, ngx_uint_t n,
                 ngx_http_envelope_gate_pause();
             }
 
+            if (ngx_http_envelope_gate_closing()) {
+                return;
+            }
+
             work(ctx, i);
         }
 
@@ -174,6 +178,10 @@ ngx_http_envelope_crew_work(ngx_http_envelope_crew_t *crew, ngx_uint_t max)
         }
 
         pthread_mutex_lock(&crew->mutex);
+
+        if (ngx_http_envelope_gate_closing()) {
+            crew->next = crew->n;
+        }
 
         if (crew->next == crew->n) {
             pthread_mutex_unlock(&crew->mutex);

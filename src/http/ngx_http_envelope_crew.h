@@ -18,7 +18,8 @@
  * The pieces of one message's work on several threads of a pool.  As the
  * run() of ngx_envelope_each_t; "data" is the pool, the caller one of its
  * threads, which has a turn (see ngx_http_envelope_gate.h) and does what
- * nobody else does, be it all of it.
+ * nobody else does, be it all of it.  Pieces are left undone where the worker
+ * is about to exit.
  */
 
 void ngx_http_envelope_crew_each(void *data, ngx_uint_t n,

@@ -37,9 +37,11 @@ typedef struct {
 
 typedef struct {
     pthread_mutex_t   mutex;
+    pthread_cond_t    idle;
     ngx_queue_t       waiters;
     ngx_uint_t        turns;
     ngx_uint_t        free;       /* turns that nobody has */
+    ngx_uint_t        closed;     /* nobody gets one any more */
 } ngx_http_envelope_gate_t;
 
 
@@ -50,7 +52,8 @@ static void ngx_http_envelope_gate_next(void);
 
 
 static ngx_http_envelope_gate_t  ngx_http_envelope_gate = {
-    PTHREAD_MUTEX_INITIALIZER, { NULL, NULL }, 1, 1
+    PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+    { NULL, NULL }, 1, 1, 0
 };
 
 
@@ -110,7 +113,7 @@ ngx_http_envelope_gate_enter(void)
 
     pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
 
-    if (ngx_http_envelope_gate.free) {
+    if (ngx_http_envelope_gate.free && !ngx_http_envelope_gate.closed) {
         ngx_http_envelope_gate.free--;
 
     } else {
@@ -128,6 +131,10 @@ ngx_http_envelope_gate_leave(void)
 
     ngx_http_envelope_gate_next();
 
+    if (ngx_http_envelope_gate.closed) {
+        ngx_http_envelope_gate_wait();
+    }
+
     pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
 }
 
@@ -137,9 +144,34 @@ ngx_http_envelope_gate_pause(void)
 {
     pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
 
-    if (!ngx_queue_empty(&ngx_http_envelope_gate.waiters)) {
+    if (!ngx_queue_empty(&ngx_http_envelope_gate.waiters)
+        || ngx_http_envelope_gate.closed)
+    {
         ngx_http_envelope_gate_next();
         ngx_http_envelope_gate_wait();
+    }
+
+    pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
+}
+
+
+ngx_uint_t
+ngx_http_envelope_gate_closing(void)
+{
+    return ngx_terminate ? 1 : 0;
+}
+
+
+void
+ngx_http_envelope_gate_close(void)
+{
+    pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
+
+    ngx_http_envelope_gate.closed = 1;
+
+    while (ngx_http_envelope_gate.free != ngx_http_envelope_gate.turns) {
+        pthread_cond_wait(&ngx_http_envelope_gate.idle,
+                          &ngx_http_envelope_gate.mutex);
     }
 
     pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
@@ -211,8 +243,11 @@ ngx_http_envelope_gate_next(void)
     ngx_queue_t                      *q;
     ngx_http_envelope_gate_waiter_t  *waiter;
 
-    if (ngx_queue_empty(&ngx_http_envelope_gate.waiters)) {
+    if (ngx_queue_empty(&ngx_http_envelope_gate.waiters)
+        || ngx_http_envelope_gate.closed)
+    {
         ngx_http_envelope_gate.free++;
+        pthread_cond_signal(&ngx_http_envelope_gate.idle);
         return;
     }
 

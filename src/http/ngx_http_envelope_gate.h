@@ -41,6 +41,21 @@ void ngx_http_envelope_gate_leave(void);
 
 void ngx_http_envelope_gate_pause(void);
 
+/*
+ * On a thread: whether the worker is about to exit at once, so that nobody
+ * will want what is still to be done.
+ */
+
+ngx_uint_t ngx_http_envelope_gate_closing(void);
+
+/*
+ * In a worker that exits.  nginx ends its threads before, but for those of a
+ * pool whose queue is full: when this returns none of them computes, and
+ * none ever comes back from here, so keys and memory may go.
+ */
+
+void ngx_http_envelope_gate_close(void);
+
 #endif
 
 

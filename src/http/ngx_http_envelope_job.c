@@ -74,6 +74,11 @@ ngx_http_envelope_job_create(ngx_http_request_t *r,
     job->input.now = ngx_http_envelope_once_now();
     job->env.random = ngx_http_envelope_job_random;
 
+    /* until it has been run */
+
+    job->output.outcome = NGX_ENVELOPE_REJECTED;
+    job->output.fault = NGX_ENVELOPE_FAULT_INTERNAL;
+
     if (ngx_http_envelope_job_values(r, job, profile->values[message])
         != NGX_OK)
     {
@@ -190,7 +195,8 @@ ngx_http_envelope_job_done(ngx_http_envelope_job_t *job, ngx_int_t rc)
 
     } else if (rc == NGX_ERROR) {
         job->output.fault = NGX_ENVELOPE_FAULT_INTERNAL;
-        (void) ngx_envelope_failed(&job->output.reason, "out of memory");
+        (void) ngx_envelope_failed(&job->output.reason,
+                                   "it could not be run");
     }
 
     ngx_http_envelope_once(r, job);

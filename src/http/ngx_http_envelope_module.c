@@ -30,6 +30,7 @@ static char *ngx_http_envelope_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static ngx_int_t ngx_http_envelope_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_envelope_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_envelope_init_process(ngx_cycle_t *cycle);
+static void ngx_http_envelope_exit_process(ngx_cycle_t *cycle);
 
 
 const ngx_http_envelope_role_t
@@ -193,7 +194,7 @@ ngx_module_t  ngx_http_envelope_module = {
     ngx_http_envelope_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_envelope_token_exit_process,  /* exit process */
+    ngx_http_envelope_exit_process,        /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -433,4 +434,13 @@ ngx_http_envelope_init_process(ngx_cycle_t *cycle)
     ngx_http_envelope_zone_init_process(cycle);
 
     return ngx_http_envelope_token_init_process(cycle);
+}
+
+
+static void
+ngx_http_envelope_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_envelope_threads_exit();
+
+    ngx_http_envelope_token_exit_process(cycle);
 }

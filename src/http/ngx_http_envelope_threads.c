@@ -46,6 +46,8 @@ struct ngx_http_envelope_task_s {
     void                      (*run)(ngx_http_envelope_job_t *job);
     void                      (*done)(ngx_http_envelope_job_t *job,
                                       ngx_int_t rc);
+    ngx_int_t                   rc;           /* the thread's: NGX_OK, it has
+                                                 been run */
     unsigned                    heavy:1;
     unsigned                    waiting:1;
     unsigned                    abandoned:1;  /* the request was given up */
@@ -193,6 +195,13 @@ ngx_http_envelope_threads_init(void)
 }
 
 
+void
+ngx_http_envelope_threads_exit(void)
+{
+    ngx_http_envelope_gate_close();
+}
+
+
 ngx_int_t
 ngx_http_envelope_threads_post(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job),
@@ -223,6 +232,7 @@ ngx_http_envelope_threads_post(ngx_http_request_t *r,
     task->job = job;
     task->run = run;
     task->done = done;
+    task->rc = NGX_ERROR;
     task->pool = elcf->thread_pool;
     task->heavy = (cost >= NGX_HTTP_ENVELOPE_THREADS_HEAVY);
 
@@ -318,7 +328,10 @@ ngx_http_envelope_threads_run(void *data, ngx_log_t *log)
 
     ngx_http_envelope_gate_enter();
 
-    task->run(task->job);
+    if (!ngx_http_envelope_gate_closing()) {
+        task->run(task->job);
+        task->rc = NGX_OK;
+    }
 
     ngx_http_envelope_gate_leave();
 }
@@ -340,7 +353,7 @@ ngx_http_envelope_threads_done(ngx_event_t *ev)
     mr->blocked--;
     mr->count--;
 
-    ngx_http_envelope_threads_finish(task, NGX_OK);
+    ngx_http_envelope_threads_finish(task, task->rc);
 
     if (heavy) {
         ngx_http_envelope_threads.nheavy--;
@@ -458,6 +471,12 @@ ngx_http_envelope_threads_stay(ngx_event_t *ev)
 
 void
 ngx_http_envelope_threads_init(void)
+{
+}
+
+
+void
+ngx_http_envelope_threads_exit(void)
 {
 }
 

@@ -25,14 +25,15 @@ char *ngx_http_envelope_threads_set(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_envelope_threads_merge(ngx_conf_t *cf,
     ngx_http_envelope_loc_conf_t *prev, ngx_http_envelope_loc_conf_t *conf);
 
-/* in a worker, before it has any request */
+/* in a worker, before it has any request; and when it exits */
 
 void ngx_http_envelope_threads_init(void);
+void ngx_http_envelope_threads_exit(void);
 
 /*
  * Has run() called on a thread and then done() on the event loop, with
- * NGX_OK, or with NGX_BUSY where it could not be run; the request stays
- * meanwhile.  Of one that nginx gave up in between, done() is not called.
+ * NGX_OK, or with NGX_BUSY or, when the worker is about to exit, NGX_ERROR
+ * where it could not be run; the request stays meanwhile.  Of one that nginx gave up in between, done() is not called.
  *
  * NGX_OK; NGX_DECLINED when the job is better run here and now; NGX_BUSY
  * when the pool's queue is full, which nginx has logged, or too many heavy
