@@ -56,6 +56,7 @@ typedef struct {
 /* a text on its way through; the threads that share it share nothing else */
 
 typedef struct {
+    const ngx_envelope_rsa_t     *rsa;
     const ngx_envelope_rsa_op_t  *op;
     EVP_PKEY_CTX                 *ready;   /* NULL: it was not prepared */
     EVP_PKEY_CTX                 *ctx;     /* of this text alone */
@@ -76,11 +77,14 @@ static ngx_int_t ngx_envelope_rsa_digest(EVP_MD **md, ngx_pool_t *pool,
 static void ngx_envelope_rsa_digest_cleanup(void *data);
 static EVP_PKEY_CTX *ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op);
+static EVP_PKEY_CTX *ngx_envelope_rsa_dup(ngx_envelope_rsa_work_t *work);
 static ngx_int_t ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa,
     EVP_PKEY_CTX *ctx);
 static EVP_PKEY_CTX *ngx_envelope_rsa_ready(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, ngx_uint_t seal);
 static void ngx_envelope_rsa_ready_cleanup(void *data);
+static ngx_int_t ngx_envelope_rsa_set_label(const ngx_envelope_rsa_t *rsa,
+    EVP_PKEY_CTX *ctx);
 static ngx_int_t ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op,
     ngx_pool_t *pool, const ngx_envelope_each_t *each,
@@ -480,10 +484,11 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
 
     rc = NGX_ERROR;
 
+    work->rsa = rsa;
     work->op = op;
     work->bad = 0;
     work->total = 0;
-    work->shared = (each && work->n > 1 && rsa->label.len == 0);
+    work->shared = (each && work->n > 1);
 
     work->block = ngx_pcalloc(pool,
                               work->n * sizeof(ngx_envelope_rsa_block_t));
@@ -491,16 +496,16 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
         return NGX_ERROR;
     }
 
-    /*
-     * Contexts are not copied where there is a label: early releases of
-     * OpenSSL 3.0 let the copies share it, and free it twice.
-     */
-
-    work->ctx = (work->ready && rsa->label.len == 0)
-                ? EVP_PKEY_CTX_dup(work->ready)
-                : ngx_envelope_rsa_start(rsa, key, op);
+    work->ctx = work->ready ? EVP_PKEY_CTX_dup(work->ready)
+                            : ngx_envelope_rsa_start(rsa, key, op);
 
     if (work->ctx == NULL) {
+        goto done;
+    }
+
+    if (!work->shared
+        && ngx_envelope_rsa_set_label(rsa, work->ctx) != NGX_OK)
+    {
         goto done;
     }
 
@@ -544,7 +549,7 @@ ngx_envelope_rsa_block(void *data, ngx_uint_t i)
 
     block = &work->block[i];
 
-    ctx = work->shared ? EVP_PKEY_CTX_dup(work->ctx) : work->ctx;
+    ctx = work->shared ? ngx_envelope_rsa_dup(work) : work->ctx;
 
     if (ctx == NULL) {
         ERR_clear_error();
@@ -636,18 +641,49 @@ failed:
 }
 
 
+/*
+ * The label is given to copies only: most versions of OpenSSL let the copy of
+ * a context have the very bytes of the original's label, and free them twice.
+ */
+
+static EVP_PKEY_CTX *
+ngx_envelope_rsa_dup(ngx_envelope_rsa_work_t *work)
+{
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = EVP_PKEY_CTX_dup(work->ctx);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    if (ngx_envelope_rsa_set_label(work->rsa, ctx) != NGX_OK) {
+        EVP_PKEY_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
 static ngx_int_t
 ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa, EVP_PKEY_CTX *ctx)
 {
-    u_char  *label;
-
     if (EVP_PKEY_CTX_set_rsa_oaep_md(ctx, rsa->hash) != 1
         || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, rsa->mgf1) != 1)
     {
         return NGX_ERROR;
     }
 
-    if (rsa->label.len == 0) {
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_rsa_set_label(const ngx_envelope_rsa_t *rsa, EVP_PKEY_CTX *ctx)
+{
+    u_char  *label;
+
+    if (rsa->padding != NGX_ENVELOPE_RSA_OAEP || rsa->label.len == 0) {
         return NGX_OK;
     }
 
