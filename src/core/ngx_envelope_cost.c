@@ -31,6 +31,13 @@
 
 #define NGX_ENVELOPE_COST_UNIT  1024
 
+/*
+ * Bytes of a body for each element that a "*" in an address stands for: when
+ * sealed it makes a block of its own, however short it is.
+ */
+
+#define NGX_ENVELOPE_COST_ELEMENT  32
+
 
 typedef struct {
     const char  *type;
@@ -44,8 +51,8 @@ static void ngx_envelope_cost_field(ngx_envelope_format_t *format,
     ngx_envelope_statement_t *st, ngx_envelope_direction_e direction,
     ngx_envelope_cost_t *cost);
 static void ngx_envelope_cost_rsa(ngx_envelope_format_t *format,
-    ngx_envelope_step_t *step, ngx_envelope_direction_e direction, size_t len,
-    ngx_uint_t share, ngx_envelope_cost_t *cost);
+    ngx_envelope_step_t *step, ngx_envelope_direction_e direction,
+    ngx_envelope_statement_t *st, ngx_uint_t share, ngx_envelope_cost_t *cost);
 static void ngx_envelope_cost_sign(ngx_envelope_format_t *format,
     ngx_envelope_statement_t *st, ngx_envelope_direction_e direction,
     ngx_envelope_cost_t *cost);
@@ -124,7 +131,6 @@ ngx_envelope_cost_field(ngx_envelope_format_t *format,
     ngx_envelope_statement_t *st, ngx_envelope_direction_e direction,
     ngx_envelope_cost_t *cost)
 {
-    size_t                  len;
     ngx_uint_t              i, n, seal, share;
     ngx_envelope_step_t    *steps, *step;
     ngx_envelope_field_t   *field;
@@ -132,11 +138,9 @@ ngx_envelope_cost_field(ngx_envelope_format_t *format,
     field = &st->u.field;
     seal = (direction == NGX_ENVELOPE_SEAL);
 
-    len = 0;
     share = NGX_ENVELOPE_COST_UNIT;
 
     if (field->source == NGX_ENVELOPE_SOURCE_RANDOM) {
-        len = field->random.len;
         share = 0;
 
     } else if (field->source == NGX_ENVELOPE_SOURCE_JSON) {
@@ -163,7 +167,8 @@ ngx_envelope_cost_field(ngx_envelope_format_t *format,
             cost->unit += NGX_ENVELOPE_COST_CIPHER * share;
 
         } else {
-            ngx_envelope_cost_rsa(format, step, direction, len, share, cost);
+            ngx_envelope_cost_rsa(format, step, direction, st, share,
+                                  cost);
         }
     }
 }
@@ -171,11 +176,12 @@ ngx_envelope_cost_field(ngx_envelope_format_t *format,
 
 static void
 ngx_envelope_cost_rsa(ngx_envelope_format_t *format,
-    ngx_envelope_step_t *step, ngx_envelope_direction_e direction, size_t len,
-    ngx_uint_t share, ngx_envelope_cost_t *cost)
+    ngx_envelope_step_t *step, ngx_envelope_direction_e direction,
+    ngx_envelope_statement_t *st, ngx_uint_t share, ngx_envelope_cost_t *cost)
 {
     size_t      size, overhead;
-    ngx_uint_t  block, private_op;
+    uint64_t    block;
+    ngx_uint_t  private_op;
 
     private_op = (direction == NGX_ENVELOPE_SEAL)
                  == (step->rsa.padding == NGX_ENVELOPE_RSA_PRIVATE);
@@ -193,12 +199,16 @@ ngx_envelope_cost_rsa(ngx_envelope_format_t *format,
     }
 
     if (share == 0) {
-        cost->fixed += block * (1 + len / (size - overhead));
+        cost->fixed += block * (1 + st->u.field.random.len / (size - overhead));
         return;
     }
 
     if (direction == NGX_ENVELOPE_SEAL) {
         size -= overhead;
+
+        if (st->address.many) {
+            size = ngx_min(size, NGX_ENVELOPE_COST_ELEMENT);
+        }
     }
 
     cost->fixed += block;
