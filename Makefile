@@ -11,7 +11,8 @@
 #
 # CC=clang, BUILD=dir (several builds side by side), SANITIZE=1 (address and
 # undefined behaviour sanitizers in the module), FLAGS="..." (more options for
-# nginx's configure).
+# nginx's configure), DEFINES="-D.." (constants of the module's own, such as
+# NGX_HTTP_ENVELOPE_THREADS_COST=0, with which all work goes to threads).
 
 SHELL := /bin/bash
 
@@ -19,6 +20,7 @@ NGINX_SRC ?= /usr/share/nginx/src
 BUILD ?= build
 SANITIZE ?=
 FLAGS ?=
+DEFINES ?=
 AR ?= ar
 
 override BUILD := $(abspath $(BUILD))
@@ -46,6 +48,8 @@ LD_OPT := $(SAN_FLAGS)
 else
 CC_OPT += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
+
+CC_OPT += $(DEFINES)
 
 # An nginx tree that is not Debian's brings no list of flags.
 OWN_FLAGS := --with-compat --with-debug --with-threads --with-pcre-jit \
@@ -77,7 +81,8 @@ define configure
 	    || { tail -n 20 configure.log >&2; exit 1; }
 endef
 
-.PHONY: module nginx unit unit-objects unit-programs fuzz-programs test clean \
+.PHONY: module nginx unit unit-objects unit-programs fuzz-programs \
+        race-programs test clean \
         FORCE
 .DELETE_ON_ERROR:
 
@@ -198,6 +203,30 @@ fuzz-programs: $(FUZZ_BIN)
 
 -include $(CORE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) \
          $(FUZZ_BIN:=.d) $(BUILD)/fuzz/driver.d
+
+# t/threads/NAME.c: the core and what hands it to threads, with the thread
+# sanitizer, which goes with no other.
+
+RACE := $(BUILD)/race
+RACE_SAN ?= -fsanitize=thread
+RACE_CFLAGS := -g -O1 $(WARN) -Wno-format-zero-length $(RACE_SAN) \
+               -Isrc/http $(UNIT_INC) -MMD -MP
+RACE_SRC := $(CORE_SRC) $(HELP_SRC) src/http/ngx_http_envelope_crew.c \
+            src/http/ngx_http_envelope_gate.c
+RACE_OBJ := $(RACE_SRC:%.c=$(RACE)/%.o)
+RACE_BIN := $(patsubst t/threads/%.c,$(RACE)/bin/%,$(wildcard t/threads/*.c))
+
+$(RACE)/%.o: %.c $(UNIT_DEPS)
+	@mkdir -p $(@D); rm -f $@
+	$(CC) $(RACE_CFLAGS) -c -o $@ $<
+
+$(RACE)/bin/%: t/threads/%.c $(RACE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(RACE_CFLAGS) -MF $@.d -o $@ $< $(RACE_OBJ) $(UNIT_LIBS)
+
+race-programs: $(RACE_BIN)
+
+-include $(RACE_OBJ:.o=.d) $(RACE_BIN:=.d)
 
 test:
 	t/run

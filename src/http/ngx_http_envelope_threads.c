@@ -15,7 +15,9 @@
  * and two changes of context; what costs ten times as much is worth it.
  */
 
+#ifndef NGX_HTTP_ENVELOPE_THREADS_COST
 #define NGX_HTTP_ENVELOPE_THREADS_COST  100
+#endif
 
 
 /*

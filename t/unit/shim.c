@@ -45,12 +45,21 @@ shim_reset(void)
 /* memory */
 
 
+/* tests have threads, each with pools of its own; the value before */
+
+static ngx_uint_t
+shim_add(ngx_uint_t *counter, ngx_int_t n)
+{
+    return __atomic_fetch_add(counter, (ngx_uint_t) n, __ATOMIC_RELAXED);
+}
+
+
 static ngx_uint_t
 shim_fails(void)
 {
     ngx_int_t  n;
 
-    n = (ngx_int_t) shim_allocs++;
+    n = (ngx_int_t) shim_add(&shim_allocs, 1);
 
     return shim_fail_at >= 0
            && (n == shim_fail_at || (shim_fail_after && n > shim_fail_at));
@@ -97,7 +106,7 @@ ngx_create_pool(size_t size, ngx_log_t *log)
     pool->current = pool;
     pool->log = log;
 
-    shim_live_pools++;
+    (void) shim_add(&shim_live_pools, 1);
 
     return pool;
 }
@@ -112,7 +121,7 @@ shim_free_blocks(ngx_pool_t *pool)
         next = block->next;
 
         if (block->alloc) {
-            shim_live--;
+            (void) shim_add(&shim_live, -1);
         }
 
         free(block->alloc);
@@ -147,7 +156,7 @@ ngx_destroy_pool(ngx_pool_t *pool)
     shim_free_blocks(pool);
     free(pool);
 
-    shim_live_pools--;
+    (void) shim_add(&shim_live_pools, -1);
 }
 
 
@@ -170,7 +179,7 @@ shim_keep(ngx_pool_t *pool, void *p)
     block->next = pool->large;
     pool->large = block;
 
-    shim_live++;
+    (void) shim_add(&shim_live, 1);
 
     return p;
 }
@@ -244,7 +253,7 @@ ngx_pfree(ngx_pool_t *pool, void *p)
         if (p != NULL && block->alloc == p) {
             free(p);
             block->alloc = NULL;
-            shim_live--;
+            (void) shim_add(&shim_live, -1);
             return NGX_OK;
         }
     }
