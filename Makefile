@@ -12,7 +12,7 @@
 # CC=clang, BUILD=dir (several builds side by side), SANITIZE=1 (address and
 # undefined behaviour sanitizers in the module), FLAGS="..." (more options for
 # nginx's configure), DEFINES="-D.." (constants of the module's own, such as
-# NGX_HTTP_ENVELOPE_THREADS_COST=0, with which all work goes to threads).
+# NGX_HTTP_ENVELOPE_THREADS_COST=1, with which all work goes to threads).
 
 SHELL := /bin/bash
 
