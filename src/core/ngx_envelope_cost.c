@@ -8,24 +8,19 @@
 
 
 /*
- * What the work on a message is about to cost, so that it may be decided
- * where it is done.  The figures are those of "openssl speed" and of this
- * core on one core of a server of 2023; of older ones everything takes two or
- * three times as long, but a private key operation stays as far from a scan
- * of a short text as it is here.
+ * What the operations with keys are about to cost, so that it may be decided
+ * where they are done.  The figures are those of "openssl speed" on one core
+ * of a server of 2023; on older ones all take two or three times as long, but
+ * those with a private key stay as far from the others as they are here.
+ *
+ * What else there is (scanning, encoding, AES, hashing) takes a nanosecond or
+ * two for each byte, so the length tells it.
  */
 
 
-/* nanoseconds for each byte of a text that .. */
-
-#define NGX_ENVELOPE_COST_SCAN    2     /* .. is scanned as JSON */
-#define NGX_ENVELOPE_COST_CODEC   1     /* .. is encoded or decoded */
-#define NGX_ENVELOPE_COST_CIPHER  1     /* .. goes through AES */
-#define NGX_ENVELOPE_COST_DIGEST  1     /* .. is hashed */
-
 /* nanoseconds that every message takes, whatever is in it */
 
-#define NGX_ENVELOPE_COST_MESSAGE  5000
+#define NGX_ENVELOPE_COST_MESSAGE  1000
 
 /* lengths and what they cost are kept for so many bytes of a body */
 
@@ -91,10 +86,6 @@ ngx_envelope_format_weigh(ngx_envelope_format_t *format,
     cost->fixed = NGX_ENVELOPE_COST_MESSAGE;
     cost->unit = 0;
 
-    if (format->members) {
-        cost->unit += NGX_ENVELOPE_COST_SCAN * NGX_ENVELOPE_COST_UNIT;
-    }
-
     st = format->statements.elts;
 
     for (i = 0; i < format->statements.nelts; i++) {
@@ -138,14 +129,8 @@ ngx_envelope_cost_field(ngx_envelope_format_t *format,
     field = &st->u.field;
     seal = (direction == NGX_ENVELOPE_SEAL);
 
-    share = NGX_ENVELOPE_COST_UNIT;
-
-    if (field->source == NGX_ENVELOPE_SOURCE_RANDOM) {
-        share = 0;
-
-    } else if (field->source == NGX_ENVELOPE_SOURCE_JSON) {
-        cost->unit += NGX_ENVELOPE_COST_SCAN * NGX_ENVELOPE_COST_UNIT;
-    }
+    share = (field->source == NGX_ENVELOPE_SOURCE_RANDOM)
+            ? 0 : NGX_ENVELOPE_COST_UNIT;
 
     steps = field->steps.elts.elts;
     n = field->steps.elts.nelts;
@@ -153,22 +138,18 @@ ngx_envelope_cost_field(ngx_envelope_format_t *format,
     for (i = 0; i < n; i++) {
         step = seal ? &steps[i] : &steps[n - 1 - i];
 
-        if (step->def->makes != NGX_ENVELOPE_MAKES_BYTES) {
-            cost->unit += NGX_ENVELOPE_COST_CODEC * share;
+        if (step->def == &ngx_envelope_hex_step) {
+            share = seal ? share * 2 : share / 2;
 
-            if (step->def == &ngx_envelope_hex_step) {
-                share = seal ? share * 2 : share / 2;
+        } else if (step->def == &ngx_envelope_base64_step
+                   || step->def == &ngx_envelope_base64url_step)
+        {
+            share = seal ? share * 4 / 3 : share * 3 / 4;
 
-            } else if (step->def != &ngx_envelope_prefix_step) {
-                share = seal ? share * 4 / 3 : share * 3 / 4;
-            }
-
-        } else if (step->def == &ngx_envelope_aes_step) {
-            cost->unit += NGX_ENVELOPE_COST_CIPHER * share;
-
-        } else {
-            ngx_envelope_cost_rsa(format, step, direction, st, share,
-                                  cost);
+        } else if (step->def->makes == NGX_ENVELOPE_MAKES_BYTES
+                   && step->def != &ngx_envelope_aes_step)
+        {
+            ngx_envelope_cost_rsa(format, step, direction, st, share, cost);
         }
     }
 }
@@ -225,8 +206,6 @@ ngx_envelope_cost_sign(ngx_envelope_format_t *format,
     ngx_envelope_sign_t  *sign;
 
     sign = &st->u.sign;
-
-    cost->unit += NGX_ENVELOPE_COST_DIGEST * NGX_ENVELOPE_COST_UNIT;
 
     if (sign->alg.kind == NGX_ENVELOPE_ALG_PUBLIC) {
         cost->fixed += ngx_envelope_cost_ring(format, &sign->key, direction,

@@ -91,9 +91,9 @@ ngx_int_t ngx_envelope_format_check(ngx_envelope_format_t *format,
     ngx_envelope_reason_t *reason);
 
 /*
- * Estimates, in microseconds, how long sealing or opening a message with a
- * body of that length keeps a core busy: what its keys and algorithms cost,
- * and what goes with the length.  Of a format that is linked.
+ * Estimates, in microseconds, how long the operations with keys that sealing
+ * or opening a message with a body of that length takes keep a core busy, at
+ * least 1.  Of a format that is linked.
  */
 
 ngx_uint_t ngx_envelope_format_cost(const ngx_envelope_format_t *format,
