@@ -6,6 +6,10 @@ use FindBin;
 use lib "$FindBin::Bin/peers/lib";
 use Envelope::Peer;
 
+my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+plan skip_all => 'nginx is built without threads'
+    if `$nginx -V 2>&1` !~ /--with-threads/;
+
 make_rsa(2048 => 2048, 4096 => 4096);
 
 master_on();
@@ -16,7 +20,7 @@ no_shuffle();
 
 our ($peer, $port, $keep);
 
-END { local $?; close $keep; close $peer }
+END { local $?; if ($peer) { close $keep; close $peer } }
 
 sub start_driver {
     pipe(my $in, $keep) or die;         # closed with us, and the peer ends
@@ -593,6 +597,7 @@ thread in pool
 
 
 === TEST 32: cheap work stays where it is
+--- skip_eval: 2: $ENV{TEST_NGINX_ALL_THREADS}
 --- http_config
     envelope_profile cheap {
         secret aes data:0123456789abcdef text;
