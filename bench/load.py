@@ -1,9 +1,10 @@
-"""What is run against the servers and beside them: wrk, bench/bare, and
-openssl speed."""
+"""What is run against the servers and beside them: wrk, bench/bare, openssl
+speed, and perf."""
 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -22,7 +23,7 @@ def pinned(core):
 
 
 class Wrk:
-    """A run of wrk, begun at once and ended by stop()."""
+    """with Wrk(..) as wrk: a run of wrk, begun at once; wrk.stop() tells."""
 
     def __init__(self, core, url, connections, words=()):
         self.child = subprocess.Popen(
@@ -32,6 +33,13 @@ class Wrk:
             stderr=subprocess.STDOUT, text=True, preexec_fn=pinned(core))
         while self.child.poll() is None and not self._ready():
             time.sleep(0.002)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.child.poll() is None:
+            self.child.kill()
 
     def _ready(self):
         """Whether SIGINT would be caught: set up just before it starts."""
@@ -63,12 +71,6 @@ class Wrk:
                     got["p99"] / 1e6)
 
 
-def wrk(core, url, connections, seconds, words=()):
-    run = Wrk(core, url, connections, words)
-    time.sleep(seconds)
-    return run.stop()
-
-
 def bare(program, core, seconds, operations):
     """Seconds of CPU time that these operations take together."""
     if not operations:
@@ -91,3 +93,38 @@ def speed(core, bits):
     if not found:
         raise Fault("openssl speed:\n" + done.stdout + done.stderr)
     return float(found[1]), float(found[2])
+
+
+# perf
+
+FREQUENCY = 1999        # of samples
+
+
+def record(pid, file, seconds):
+    """Without a counter of cycles, as on many virtual machines, perf takes
+    the clock by itself."""
+    if not shutil.which("perf"):
+        raise Fault("there is no perf here: apt-get install linux-perf")
+    done = subprocess.run(
+        ["perf", "record", "-o", file, "-F", str(FREQUENCY), "--call-graph",
+         "dwarf,16384", "-p", str(pid), "--", "sleep", str(seconds)],
+        capture_output=True, text=True)
+    if done.returncode:
+        raise Fault("perf record:\n" + done.stderr)
+
+
+def symbols(file):
+    """Where the samples are, and what of the module they are below."""
+    def report(*words):
+        done = subprocess.run(
+            ["perf", "report", "-i", file, "--stdio", "-g", "none",
+             "--percent-limit", "0.5", *words], capture_output=True, text=True)
+        if done.returncode:
+            raise Fault("perf report:\n" + done.stderr)
+        return "".join(line + "\n" for line in done.stdout.splitlines()
+                       if line and not line.startswith("#"))
+
+    return ("by itself\n" + report("--no-children", "-s", "dso,symbol")
+            + "\nwith what it calls, in the module\n"
+            + report("--children", "-s", "symbol", "--dsos",
+                     "ngx_http_envelope_module.so"))

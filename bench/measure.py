@@ -1,4 +1,4 @@
-"""How a workload is measured: rounds, each with every nginx in turn."""
+"""How a workload is measured: in rounds, each with every nginx in turn."""
 
 import http.client
 import os
@@ -9,14 +9,21 @@ import load
 from servers import PROXY, Fault, Nginx, Ports, Upstream, Witness
 from workloads import DONE, WORKLOADS, Keys
 
-CONNECTIONS = 16
-WARM = 0.3              # seconds before the first round
-BARE = 0.2              # the part of a run's time that bare operations get
+WARM = 0.3              # seconds before what counts
 
-# One nginx under test; threads is "on", "off" or None (has no such directive)
-Variant = namedtuple("Variant", "label module threads")
+# Parts of the seconds of a run: with many connections, bare operations
+MANY = 0.4
+BARE = 0.2
 
-# A run of one nginx: seconds of CPU a request, and what wrk saw
+# The workload beside plain requests, and its connections
+BUSY = "a-response-4096"
+BUSY_CONNECTIONS = 20
+
+# What is measured: number of the module file, the file, envelope_threads
+# ("on", "off", or None with a module that has no such directive).
+Variant = namedtuple("Variant", "number module threads")
+
+# Of a run of wrk: seconds of CPU a request, requests a second, seconds
 Run = namedtuple("Run", "cpu rate p50 p99")
 
 LOCATIONS = """\
@@ -35,30 +42,73 @@ LOCATIONS = """\
 
 
 class Bench:
-    def __init__(self, directory, port, cores, bare, modules, rounds, seconds):
-        self.directory, self.program = directory, bare
+    """with Bench(..) as bench: bench.measure(NAME)"""
+
+    def __init__(self, directory, port, cores, bare, modules, rounds, seconds,
+                 connections):
+        self.directory, self.bare = directory, bare
         self.core, self.load_core = cores
+        self.modules, self.connections = modules, connections
         self.rounds, self.seconds = rounds, seconds
-        self.ports = Ports(port)
-        self.keys = Keys(os.path.join(directory, "keys"))
-        self.modules = modules
-        self.servers = []
-        self.threads = {m: self._knows_threads(m) for m in modules}
-        self.upstream = Upstream(self._path("upstream"), self.ports.take(),
-                                 self.load_core, DONE)
-        self.servers.append(self.upstream.start())
-        self.upstream.put("small", DONE)
-        self.witness = Witness(self.ports.take())
+        self.ports, self.keys = Ports(port), Keys(self._path("keys"))
+        self.servers, self.speeds = [], {}
+
+    def __enter__(self):
+        self.awake = self._keep_awake()
+        try:
+            self.threads = [self._knows_threads(m) for m in self.modules]
+            self.upstream = Upstream(self._path("upstream"),
+                                     self.ports.take(), self.load_core, DONE)
+            self._start(self.upstream)
+            self.upstream.put("small", DONE)
+            self.witness = Witness(self.ports.take())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for server in self.servers:
+            server.stop()
+        if self.awake is not None:
+            os.close(self.awake)
+
+    def _keep_awake(self):
+        """While this is open idle cores wait in a loop rather than halted:
+        whoever sends to a process on a halted core pays for waking that up,
+        on a virtual machine several times what a request costs.
+        """
+        try:
+            file = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
+        except OSError:
+            return None
+        os.write(file, bytes(4))
+        return file
 
     def _path(self, name):
         return os.path.join(self.directory, name)
 
-    def close(self):
-        for server in self.servers:
+    def _url(self, server, name):
+        return "http://127.0.0.1:%d/%s" % (server.port, name)
+
+    # the servers
+
+    def _start(self, server):
+        self.servers.append(server)
+        return server.start()
+
+    def _stop(self, servers):
+        """What went wrong in them and was not seen outside shows here."""
+        for server in servers:
             server.stop()
+            self.servers.remove(server)
+            said = server.log()
+            if any(level in said for level in ("[error]", "[crit]", "[alert]",
+                                               "[emerg]")):
+                raise Fault("nginx said:\n" + said[:4000])
 
     def _knows_threads(self, module):
-        nginx = Nginx(self._path("test"), 1, self.core, "",
+        nginx = Nginx(self._path("test"), self.ports.take(), self.core, "",
                       "    envelope_threads on;", module)
         right, said = nginx.test()
         if not right and 'unknown directive "envelope_threads"' not in said:
@@ -66,38 +116,37 @@ class Bench:
         return right
 
     def variants(self, both):
-        """What a workload is measured with."""
         found = []
-        for module in self.modules:
-            name = "" if len(self.modules) == 1 else os.path.relpath(module)
-            if not self.threads[module]:
-                found.append(Variant(name, module, None))
-                continue
-            for threads in ("on", "off") if both else ("on",):
-                found.append(Variant(name, module, threads))
+        for number, module in enumerate(self.modules, 1):
+            ways = [None]
+            if self.threads[number - 1]:
+                ways = ["on", "off"] if both else ["on"]
+            found += [Variant(number, module, way) for way in ways]
         return found
 
-    def start(self, w, variant=None):
-        """An nginx for this workload, without a variant a plain one."""
+    def _plain(self):
+        """Without the module, and otherwise the same."""
+        port = self.ports.take()
+        return self._start(Nginx(
+            self._path("plain-%d" % port), port, self.core,
+            LOCATIONS.format(directive="", off="", witness=self.witness.port),
+            PROXY.format(up=self.upstream.port)))
+
+    def _module(self, w, variant):
         port = self.ports.take()
         http = PROXY.format(up=self.upstream.port)
-        if variant:
-            if w.profile:
-                http += "    envelope_profile p {\n    %s    }\n" % w.profile
-            if variant.threads:
-                http += "    envelope_threads %s;\n" % variant.threads
-        server = Nginx(
-            self._path("nginx-%d" % port), port, self.core,
-            LOCATIONS.format(
-                directive=w.directive if variant else "",
-                witness=self.witness.port,
-                off="envelope_call off;" if variant else ""),
-            http, variant and variant.module)
-        self.servers.append(server)
-        return server.start()
+        if w.profile:
+            http += "    envelope_profile p {\n    %s    }\n" % w.profile
+        if variant.threads:
+            http += "    envelope_threads %s;\n" % variant.threads
+        return self._start(Nginx(
+            self._path("module-%d" % port), port, self.core,
+            LOCATIONS.format(directive=w.directive, off="envelope_call off;",
+                             witness=self.witness.port), http, variant.module))
 
-    def check(self, w, server):
-        """One message: the right bytes there, the right bytes back."""
+    # one message, looked at closely
+
+    def _check(self, w, server, arrives, returned):
         self.witness.answer, self.witness.body = w.answer, None
         c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         c.request("POST" if w.body else "GET", "/witness", w.body,
@@ -106,14 +155,23 @@ class Bench:
         answer = c.getresponse()
         body = answer.read()
         c.close()
-        if answer.status != 200 or body != w.returned:
+        if answer.status != 200 or body != returned:
             raise Fault("status %d: %r\n%s" % (answer.status, body[:200],
                                                server.log()))
-        if not w.arrives(self.witness.body):
+        if not arrives(self.witness.body):
             raise Fault("the upstream was sent %r" % self.witness.body[:200])
 
-    def wrk(self, w, name):
-        """wrk's words for this workload; what they need is made here."""
+    def check(self, w, plain, modules):
+        sent = w.body or b""
+        if plain:
+            self._check(w, plain, lambda body: body == sent, w.answer)
+        for server in modules:
+            self._check(w, server, w.arrives, w.returned)
+
+    # many messages
+
+    def words(self, w, name):
+        """wrk's words for this workload; the files they name are written."""
         if w.body is None:
             self.upstream.put(name, w.answer)
             return ()
@@ -122,53 +180,111 @@ class Bench:
             f.write(w.body)
         return (path, *w.header)
 
-    def run(self, server, name, words, seconds):
+    def run(self, server, name, words, seconds, connections):
         before, done = server.idle(), self.upstream.count()
-        got = load.wrk(self.load_core, "http://127.0.0.1:%d/%s"
-                       % (server.port, name), CONNECTIONS, seconds, words)
+        with load.Wrk(self.load_core, self._url(server, name), connections,
+                      words) as wrk:
+            time.sleep(seconds)
+            got = wrk.stop()
         cpu = server.idle() - before
-        return Run(cpu / (self.upstream.count() - done), *got)
+        return Run(cpu / (self.upstream.count() - done), *got)._asdict()
 
     def measure(self, name):
-        """The figures of a workload: a dictionary for report and --json."""
+        """The figures of a workload: a dictionary for report and --json.
+
+        CPU time is taken with one request at a time.  With more of them
+        nginx handles several at each turn, and what that saves depends on how
+        long each takes: plain proxying would be measured at another pace than
+        the module.
+        """
         w = WORKLOADS[name](self.keys)
-        words = self.wrk(w, name)
+        words = self.words(w, name)
         variants = self.variants(w.both)
-        plain = self.start(w)
-        servers = [self.start(w, v) for v in variants]
+        plain = self._plain()
+        modules = [self._module(w, v) for v in variants]
+        servers = [plain] + modules
 
+        self.check(w, plain, modules)
         for server in servers:
-            self.check(w, server)
-        for server in (plain, *servers):
-            self.run(server, name, words, WARM)
+            self.run(server, name, words, WARM, self.connections)
 
-        runs = {server: [] for server in (plain, *servers)}
+        one, many = ({server: [] for server in servers} for _ in "12")
         bare = []
         for i in range(self.rounds):
-            turn = list(runs)
-            for server in turn[i % len(turn):] + turn[:i % len(turn)]:
-                runs[server].append(self.run(server, name, words,
-                                             self.seconds))
-            bare.append(load.bare(self.program, self.core,
-                                  self.seconds * BARE, w.bare))
+            turn = i % len(servers)         # nobody is always first
+            for server in servers[turn:] + servers[:turn]:
+                one[server].append(self.run(server, name, words,
+                                            self.seconds, 1))
+                many[server].append(self.run(server, name, words,
+                                             self.seconds * MANY,
+                                             self.connections))
+            bare.append(load.bare(self.bare, self.core, self.seconds * BARE,
+                                  w.bare))
 
-        speed = load.speed(self.core, w.bits) if w.bits else None
+        def figures(server, **more):
+            return dict(more, one=one[server], many=many[server],
+                        memory=server.peak_memory())
+
         result = {
-            "name": name, "bare": bare, "speed": speed,
-            "keys": (w.private, w.public),
-            "plain": self._figures(plain, runs[plain]),
-            "module": [dict(self._figures(server, runs[server]),
-                            label=v.label, threads=v.threads,
-                            target=self._target(w, v, variants))
-                       for server, v in zip(servers, variants)]}
-        for server in (plain, *servers):
-            server.stop()
+            "name": name, "bare": bare, "speed": self._speed(w.bits),
+            "operations": (w.private, w.public), "plain": figures(plain),
+            "module": [figures(server, number=v.number, threads=v.threads,
+                               target=w.target(v.threads))
+                       for v, server in zip(variants, modules)]}
+        self._stop(servers)
         return result
 
-    def _figures(self, server, runs):
-        return {"runs": [r._asdict() for r in runs],
-                "memory": server.peak_memory()}
+    def _speed(self, bits):
+        if bits and bits not in self.speeds:
+            self.speeds[bits] = load.speed(self.core, bits)
+        return self.speeds.get(bits)
 
-    def _target(self, w, variant, variants):
-        """A module without threads is held to what holds with them."""
-        return w.targets.get(variant.threads or "on")
+    # plain requests through a worker that is busy with others
+
+    def _alone(self, server):
+        """Plain requests, one at a time."""
+        with load.Wrk(self.load_core, self._url(server, "neighbour"),
+                      1) as wrk:
+            time.sleep(self.seconds)
+            return wrk.stop()._asdict()
+
+    def neighbour(self):
+        w = WORKLOADS[BUSY](self.keys)
+        self.words(w, BUSY)
+        variants = self.variants(both=True)
+        servers = [self._module(w, v) for v in variants]
+        self.check(w, None, servers)
+        alone, beside = ({server: [] for server in servers} for _ in "12")
+
+        for _ in range(self.rounds):
+            for server in servers:
+                alone[server].append(self._alone(server))
+                with load.Wrk(self.load_core, self._url(server, BUSY),
+                              BUSY_CONNECTIONS) as wrk:
+                    time.sleep(WARM)
+                    got = self._alone(server)
+                    beside[server].append(dict(got, busy=wrk.stop().rate))
+                server.idle()
+
+        result = [{"number": v.number, "threads": v.threads,
+                   "alone": alone[server], "beside": beside[server],
+                   "memory": server.peak_memory()}
+                  for v, server in zip(variants, servers)]
+        self._stop(servers)
+        return {"name": "neighbour", "module": result}
+
+    # where the time goes
+
+    def profile(self, name, file):
+        """perf's view of the worker during one run, in text."""
+        w = WORKLOADS[BUSY if name == "neighbour" else name](self.keys)
+        words = self.words(w, name)
+        server = self._module(w, self.variants(both=False)[0])
+        self.check(w, None, [server])
+        with load.Wrk(self.load_core, self._url(server, name),
+                      self.connections, words) as wrk:
+            time.sleep(WARM)
+            load.record(server.worker, file, self.seconds)
+            wrk.stop()
+        self._stop([server])
+        return load.symbols(file)

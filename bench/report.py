@@ -1,62 +1,134 @@
-"""The table."""
+"""The tables, and which targets were reached."""
 
 from statistics import median
 
-HEAD = ("%-27s %6s %6s %5s  %8s %8s %8s %7s  %-24s %-10s %5s %7s %7s %5s"
-        % ("workload", "req/s", "plain", "ratio", "us ours", "plain", "bare",
-           "over", "ideal/ours (spread)", "target", "keys", "p50 ms", "p99 ms",
-           "MB"))
+# Of plain requests, milliseconds, while so many answers a second are opened
+NEIGHBOUR_P50 = 0.2
+NEIGHBOUR_P99 = 10
+NEIGHBOUR_RATE = 100
+
+QUANTILES = ("p50", "p99")
+MEMORY = 12 * 1048576   # of a worker
+
+TABLE = ("%-30s|%6s %6s %5s %7s %7s |%8s %7s %7s %6s | %-23s %-9s |%7s %7s "
+         "|%5s %5s")
+GROUPS = "%-30s| %-35s| %s"
+BESIDE = "%-30s | %-28s | %6s %-28s | %6s %-28s |%5s"
 
 
-def head():
-    print(HEAD)
-    print("-" * len(HEAD))
+def column(runs, name):
+    return [run[name] for run in runs]
 
 
-def column(figures, name):
-    return [run[name] for run in figures["runs"]]
+def middle(runs, name):
+    return median(column(runs, name))
 
 
-def ratios(result, ours):
-    """ideal / ours, round by round."""
-    return [(plain + bare) / cpu for plain, bare, cpu in zip(
-        column(result["plain"], "cpu"), result["bare"], column(ours, "cpu"))]
+def spread(values, form):
+    return " ".join((form, "(" + form, "..", form + ")")) % (
+        median(values), min(values), max(values))
 
 
-def verdict(value, target):
-    if target is None:
-        return ""
-    return "%.2f %s" % (target, "ok" if value >= target else "MISS")
+class Report:
+    def __init__(self, modules):
+        self.modules = modules
+        self.reached = []       # (what, whether)
+        self.memory = []        # (bytes, row)
+        for number, module in enumerate(modules, 1):
+            if len(modules) > 1:
+                print("#%d %s" % (number, module))
 
-
-def rows(result):
-    """Prints a workload; gives a list of whether each target was reached."""
-    reached = []
-    for ours in result["module"]:
+    def _name(self, result, ours):
         name = result["name"]
-        if ours["threads"]:
-            name += " threads " + ours["threads"] \
-                if len(result["module"]) > 1 else ""
-        ideal = ratios(result, ours)
-        plain, bare = median(column(result["plain"], "cpu")), \
-            median(result["bare"])
-        cpu = median(column(ours, "cpu"))
-        rate, plain_rate = (median(column(f, "rate"))
-                            for f in (ours, result["plain"]))
-        keys = ""
+        if len(self.modules) > 1:
+            name += " #%d" % ours["number"]
+        if len({f["threads"] for f in result["module"]}) > 1:
+            name += " threads " + ours["threads"]
+        self.memory.append((ours["memory"], name))
+        return name
+
+    def _verdict(self, name, good):
+        self.reached.append((name, good))
+        return "ok" if good else "MISS"
+
+    # a line for each nginx that a workload was measured with
+
+    def head(self, connections):
+        print(GROUPS % ("", "%d connections" % connections,
+                        "one request at a time, microseconds of CPU"))
+        line = TABLE % ("workload", "req/s", "/plain", "keys", "p50 ms",
+                        "p99 ms", "ours", "plain", "bare", "over",
+                        "ideal / ours", "target", "p50 ms", "p99 ms", "MB",
+                        "plain")
+        print(line + "\n" + "-" * len(line), flush=True)
+
+    def workload(self, result):
+        for ours in result["module"]:
+            self._line(self._name(result, ours), result, ours)
+
+    def _line(self, name, result, ours):
+        plain, bare = result["plain"], result["bare"]
+        us = [1e6 * t for t in (middle(ours["one"], "cpu"),
+                                middle(plain["one"], "cpu"), median(bare))]
+        ideal = [(p + b) / o for p, b, o in zip(
+            column(plain["one"], "cpu"), bare, column(ours["one"], "cpu"))]
+        rate = middle(ours["many"], "rate")
+
+        keys = target = ""
         if result["speed"]:
-            keys = "%.2f" % (rate * sum(
-                n / speed for n, speed in zip(result["keys"],
-                                              result["speed"])))
-        print("%-27s %6.0f %6.0f %5.2f  %8.1f %8.1f %8.1f %7.1f  "
-              "%.3f (%.3f .. %.3f)   %-10s %5s %7.2f %7.2f %5.1f" % (
-                  name, rate, plain_rate, rate / plain_rate, cpu * 1e6,
-                  plain * 1e6, bare * 1e6, (cpu - plain - bare) * 1e6,
-                  median(ideal), min(ideal), max(ideal),
-                  verdict(median(ideal), ours["target"]), keys,
-                  median(column(ours, "p50")) * 1e3,
-                  median(column(ours, "p99")) * 1e3,
-                  ours["memory"] / 1048576), flush=True)
+            keys = "%.2f" % (rate * sum(n / speed for n, speed in zip(
+                result["operations"], result["speed"])))
         if ours["target"]:
-            reached.append(median(ideal) >= ours["target"])
-    return reached
+            target = "%.2f %s" % (ours["target"], self._verdict(
+                name, median(ideal) >= ours["target"]))
+
+        print(TABLE % (
+            name, "%.0f" % rate,
+            "%.3f" % (rate / middle(plain["many"], "rate")), keys,
+            *("%.2f" % (1e3 * middle(ours["many"], q)) for q in QUANTILES),
+            *("%.1f" % t for t in us), "%.1f" % (us[0] - us[1] - us[2]),
+            spread(ideal, "%.3f"), target,
+            *("%.2f" % (1e3 * middle(ours["one"], q)) for q in QUANTILES),
+            *("%.1f" % (f["memory"] / 1048576) for f in (ours, plain))),
+            flush=True)
+
+    # plain requests beside busy ones
+
+    def neighbour(self, result):
+        line = BESIDE % ("plain requests, one at a time", "RSA-4096 answers/s",
+                         "p50 ms", "beside these", "p99 ms", "beside these",
+                         "MB")
+        print("\n" + line + "\n" + "-" * len(line))
+        for ours in result["module"]:
+            self._beside(self._name(result, ours), ours)
+
+    def _beside(self, name, ours):
+        beside = ours["beside"]
+        busy = column(beside, "busy")
+        p50, p99 = ([1e3 * t for t in column(beside, q)]
+                    for q in ("p50", "p99"))
+        cells = [spread(busy, "%.0f"), spread(p50, "%.2f"),
+                 spread(p99, "%.2f")]
+
+        if ours["threads"] != "off":    # that is there to compare
+            for i, (what, good) in enumerate((
+                    ("answers", median(busy) >= NEIGHBOUR_RATE),
+                    ("p50", median(p50) <= NEIGHBOUR_P50),
+                    ("p99", median(p99) <= NEIGHBOUR_P99))):
+                cells[i] += " " + self._verdict(name + " " + what, good)
+
+        print(BESIDE % (
+            name, cells[0], "%.2f" % (1e3 * middle(ours["alone"], "p50")),
+            cells[1], "%.2f" % (1e3 * middle(ours["alone"], "p99")),
+            cells[2], "%.1f" % (ours["memory"] / 1048576)), flush=True)
+
+    # the end of it
+
+    def foot(self):
+        most, name = max(self.memory)
+        print("\npeak resident memory of a worker: %.1f MB (%s), at most %d: "
+              "%s" % (most / 1048576, name, MEMORY / 1048576,
+                      self._verdict("memory", most <= MEMORY)))
+        print("%d of %d targets reached" % (
+            sum(good for _, good in self.reached), len(self.reached)))
+        return all(good for _, good in self.reached)

@@ -40,6 +40,11 @@ class Workload:
                 raise AttributeError(name)
             setattr(self, name, value)
 
+    def target(self, threads):
+        """A module that has no threads (None) works as one with them off."""
+        return self.targets.get(threads or "off", None if threads else
+                                self.targets.get("on"))
+
     def arrives(self, body):
         """Whether this is what the upstream has to be sent."""
         return body == (self.body or b"")

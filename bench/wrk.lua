@@ -1,7 +1,7 @@
 -- wrk -s wrk.lua URL -- [BODY [NAME VALUE]]
 --
--- Posts what the file BODY holds, with one more header; without it, GET.
--- The last line of output is for bench/run: one JSON object.
+-- Posts what the file BODY holds, with one more header; without it, gets.
+-- The last line of output is for bench/run: JSON.
 
 function init(args)
     if args[1] then
@@ -15,12 +15,9 @@ function init(args)
     if args[2] then
         wrk.headers[args[2]] = args[3]
     end
-
-    local request = wrk.format()
-    wrk.request = function() return request end
 end
 
-function done(summary, latency, requests)
+function done(summary, latency)
     local e = summary.errors
     io.write(string.format(
         '\n{"requests":%d,"us":%d,"p50":%d,"p99":%d,"failed":%d}\n',
