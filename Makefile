@@ -7,6 +7,7 @@
 # make fuzz-programs        its fuzz targets, t/fuzz; with FUZZER=1 (and
 #                           CC=clang) linked with libFuzzer
 # make test                 everything, as t/run does it
+# make bench                the benchmark, see bench/run --help
 # make clean
 #
 # CC=clang, BUILD=dir (several builds side by side), SANITIZE=1 (address and
@@ -82,8 +83,7 @@ define configure
 endef
 
 .PHONY: module nginx unit unit-objects unit-programs fuzz-programs \
-        race-programs test clean \
-        FORCE
+        race-programs test bench clean FORCE
 .DELETE_ON_ERROR:
 
 module: $(BUILD)/$(NAME).so
@@ -230,6 +230,9 @@ race-programs: $(RACE_BIN)
 
 test:
 	t/run
+
+bench:
+	bench/run
 
 clean:
 	rm -rf $(BUILD) t/servroot

@@ -325,7 +325,8 @@ hmac_prepare(op_t *op)
                                                  (char *) "SHA256", 0);
     params[1] = OSSL_PARAM_construct_end();
 
-    need_one(EVP_MAC_init(op->mac, op->aes_key, AES_KEY, params), "EVP_MAC_init()");
+    need_one(EVP_MAC_init(op->mac, op->aes_key, AES_KEY, params),
+             "EVP_MAC_init()");
 }
 
 

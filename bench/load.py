@@ -113,18 +113,17 @@ def record(pid, file, seconds):
         raise Fault("perf record:\n" + done.stderr)
 
 
-def symbols(file):
-    """Where the samples are, and what of the module they are below."""
-    def report(*words):
-        done = subprocess.run(
-            ["perf", "report", "-i", file, "--stdio", "-g", "none",
-             "--percent-limit", "0.5", *words], capture_output=True, text=True)
-        if done.returncode:
-            raise Fault("perf report:\n" + done.stderr)
-        return "".join(line + "\n" for line in done.stdout.splitlines()
-                       if line and not line.startswith("#"))
-
-    return ("by itself\n" + report("--no-children", "-s", "dso,symbol")
-            + "\nwith what it calls, in the module\n"
-            + report("--children", "-s", "symbol", "--dsos",
-                     "ngx_http_envelope_module.so"))
+def samples(file):
+    """[(percent with what it calls, by itself, object, symbol), ..]"""
+    done = subprocess.run(
+        ["perf", "report", "-i", file, "--stdio", "-g", "none", "--children",
+         "-s", "dso,symbol", "-t", "\t"], capture_output=True, text=True)
+    if done.returncode:
+        raise Fault("perf report:\n" + done.stderr)
+    found = []
+    for line in done.stdout.splitlines():
+        fields = [field.strip() for field in line.split("\t")]
+        if len(fields) >= 4 and fields[0].endswith("%"):
+            found.append((float(fields[0][:-1]), float(fields[1][:-1]),
+                          fields[2], fields[3].partition("] ")[2]))
+    return found

@@ -12,7 +12,7 @@ from workloads import DONE, WORKLOADS, Keys
 WARM = 0.3              # seconds before what counts
 
 # Parts of the seconds of a run: with many connections, bare operations
-MANY = 0.4
+MANY = 0.5
 BARE = 0.2
 
 # The workload beside plain requests, and its connections
@@ -276,7 +276,7 @@ class Bench:
     # where the time goes
 
     def profile(self, name, file):
-        """perf's view of the worker during one run, in text."""
+        """perf's samples of the worker during one run, in a file."""
         w = WORKLOADS[BUSY if name == "neighbour" else name](self.keys)
         words = self.words(w, name)
         server = self._module(w, self.variants(both=False)[0])
@@ -287,4 +287,3 @@ class Bench:
             load.record(server.worker, file, self.seconds)
             wrk.stop()
         self._stop([server])
-        return load.symbols(file)

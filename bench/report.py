@@ -1,5 +1,6 @@
-"""The tables, and which targets were reached."""
+"""The tables, which targets were reached, and profiles."""
 
+from collections import Counter
 from statistics import median
 
 # Of plain requests, milliseconds, while so many answers a second are opened
@@ -132,3 +133,34 @@ class Report:
         print("%d of %d targets reached" % (
             sum(good for _, good in self.reached), len(self.reached)))
         return all(good for _, good in self.reached)
+
+
+# What perf has seen
+
+OURS = "ngx_http_envelope_module.so"
+LINES = 40
+
+
+def profile(samples):
+    """By object, by function, and by function with what it calls."""
+    objects, alone = Counter(), Counter()
+    for _, percent, dso, symbol in samples:
+        objects[dso] += percent
+        if symbol.startswith("0x"):     # stripped, so every address is one
+            symbol = "(no symbol)"
+        alone[dso, symbol] += percent
+
+    print("by object")
+    for dso, percent in objects.most_common(8):
+        print("%7.2f%%  %s" % (percent, dso))
+
+    print("\nby function")
+    for (dso, symbol), percent in alone.most_common(LINES):
+        print("%7.2f%%  %-28s %s" % (percent, dso, symbol))
+
+    print("\nof the module and libcrypto, with what they call")
+    shown = [(percent, dso, symbol) for percent, _, dso, symbol in samples
+             if dso == OURS or dso.startswith("libcrypto")
+             and not symbol.startswith("0x")]
+    for percent, dso, symbol in sorted(shown, reverse=True)[:LINES * 2]:
+        print("%7.2f%%  %-28s %s" % (percent, dso, symbol))

@@ -1,5 +1,4 @@
-"""nginx instances, what they cost, and the program that checks what they send.
-"""
+"""nginx instances, what they cost, and an upstream that looks closely."""
 
 import glob
 import os
@@ -78,6 +77,14 @@ class Ports:
         raise Fault("there is no free port")
 
 
+def nginx_binary():
+    found = shutil.which("nginx", path=os.environ.get("PATH", "")
+                         + ":/usr/sbin:/sbin")
+    if not found:
+        raise Fault("there is no nginx here")
+    return found
+
+
 class Nginx:
     """One nginx with one worker, all of it on one core."""
 
@@ -95,11 +102,7 @@ class Nginx:
         self.master = self.worker = None
 
     def command(self, *more):
-        binary = shutil.which("nginx", path=os.environ.get("PATH", "")
-                              + ":/usr/sbin:/sbin")
-        if not binary:
-            raise Fault("there is no nginx here")
-        return (binary, "-p", self.directory, "-c", self.conf) + more
+        return (nginx_binary(), "-p", self.directory, "-c", self.conf) + more
 
     def test(self):
         """nginx -t: (whether it is right, what it says)"""
