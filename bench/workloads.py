@@ -279,8 +279,8 @@ def d_response(keys):
               "rs256-verify:200:" + keys.file("platform", 2048)])
 
 
-def e_webhook(keys, size, target):
-    plain = orders(size)
+def e_webhook(keys, size, target, message=orders):
+    plain = message(size)
     w = Workload(
         directive="envelope_webhook p;", bits=2048, public=1,
         body=keys.peer("E", 2048).seal_webhook(plain).body,
@@ -329,5 +329,6 @@ WORKLOADS = {
     "d-response": d_response,
     "e-webhook-200": lambda k: e_webhook(k, 200, 0.92),
     "e-webhook-100k": lambda k: e_webhook(k, 102400, 0.75),
+    "e-webhook-100k-text": lambda k: e_webhook(k, 102400, 0.75, card),
     "hmac-webhook-10k": hmac_webhook,
 }

@@ -14,6 +14,8 @@
 
 static ngx_int_t ngx_http_envelope_body_read(ngx_buf_t *b, u_char *dst,
     ngx_envelope_reason_t *reason);
+static ngx_uint_t ngx_http_envelope_body_within(ngx_buf_t *b,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_envelope_body_member(ngx_http_request_t *r,
     ngx_pool_t *pool, ngx_envelope_node_t *root, ngx_str_t *name,
     ngx_str_t *value);
@@ -184,6 +186,52 @@ ngx_http_envelope_body_replace(ngx_http_request_t *r, ngx_str_t *body)
     r->headers_in.chunked = 0;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_envelope_body_release(ngx_http_request_t *r,
+    ngx_http_request_body_t *rb, ngx_http_envelope_job_t *job)
+{
+    ngx_buf_t                      *b;
+    ngx_uint_t                      i;
+    ngx_envelope_header_t          *header;
+    ngx_http_envelope_main_conf_t  *emcf;
+
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_envelope_module);
+
+    /* subrequests have their parent's, and variables may show a plain one */
+
+    if (r != r->main || rb == NULL || rb->buf == NULL
+        || (job->input.direction == NGX_ENVELOPE_SEAL && emcf->members.nelts))
+    {
+        return;
+    }
+
+    b = rb->buf;
+
+    if (ngx_http_envelope_body_within(b, &job->output.body)
+        || ngx_http_envelope_body_within(b, &job->output.kid))
+    {
+        return;
+    }
+
+    header = job->output.headers.elts;
+
+    for (i = 0; i < job->output.headers.nelts; i++) {
+        if (ngx_http_envelope_body_within(b, &header[i].value)) {
+            return;
+        }
+    }
+
+    (void) ngx_pfree(r->pool, b->start);
+}
+
+
+static ngx_uint_t
+ngx_http_envelope_body_within(ngx_buf_t *b, ngx_str_t *text)
+{
+    return text->data >= b->start && text->data < b->end;
 }
 
 

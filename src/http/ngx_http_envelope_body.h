@@ -32,6 +32,15 @@ ngx_int_t ngx_http_envelope_body_replace(ngx_http_request_t *r,
     ngx_str_t *body);
 
 /*
+ * Frees the body that the request had before another took its place, so that
+ * not both of them stay until the end: if it is large, nothing that the job
+ * made lies in it, and nobody else has it.
+ */
+
+void ngx_http_envelope_body_release(ngx_http_request_t *r,
+    ngx_http_request_body_t *rb, ngx_http_envelope_job_t *job);
+
+/*
  * Fills ctx->members from the plain body.  A body that is no JSON object, a
  * member that is absent or ambiguous only leave variables without a value.
  */

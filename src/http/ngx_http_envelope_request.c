@@ -459,8 +459,10 @@ ngx_http_envelope_request_release(ngx_http_request_t *r,
 {
     ngx_str_t                  *body;
     ngx_array_t                *edits;
+    ngx_http_request_body_t    *rb;
     ngx_http_envelope_marks_t  *marks;
 
+    rb = r->request_body;
     edits = &job->output.headers;
 
     if (edits->pool == NULL
@@ -496,6 +498,10 @@ ngx_http_envelope_request_release(ngx_http_request_t *r,
         || ngx_http_envelope_body_replace(r, body) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (body) {
+        ngx_http_envelope_body_release(r, rb, job);
     }
 
     return ngx_http_envelope_mark_add(r, marks, job->input.format,
