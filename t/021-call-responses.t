@@ -113,6 +113,9 @@ start_upstream(
          $request->{method} eq 'HEAD' ? () : $wire)
     },
 
+    # nginx takes it for HTTP/0.9
+    '/no-status' => sub { $wire },
+
     '/plain' => sub { http_ok('{"name":"forged"}') },
     '/html' => sub { http_ok('<html>', "Content-Type: text/html\r\n") },
     '/empty' => sub { http_ok('') },
@@ -237,7 +240,7 @@ no_long_string();
 # the upstream counts its answers from the first block on
 no_shuffle();
 
-plan tests => repeat_each() * 602;
+plan tests => repeat_each() * 607;
 
 run_tests();
 
@@ -1351,3 +1354,13 @@ Content-Length: 750000
 --- refused
 a message in parts (slice)
 
+
+
+=== TEST 65: bytes without a status line
+--- config
+    location /t {
+        envelope_call answer;
+        proxy_pass http://up/no-status;
+    }
+--- refused
+it has no HTTP status

@@ -17,6 +17,41 @@ static void ngx_http_envelope_abort_handler(ngx_event_t *ev);
 static void ngx_http_envelope_abort_cleanup(void *data);
 
 
+ngx_uint_t
+ngx_http_envelope_response_interim(ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    status = r->headers_out.status;
+
+    if (status >= NGX_HTTP_OK) {
+        return 0;
+    }
+
+    if (status < NGX_HTTP_CONTINUE) {
+
+        if (r->http_version == NGX_HTTP_VERSION_9 && r->http_major) {
+            r->http_version = r->http_major * 1000 + r->http_minor;
+        }
+
+        return 0;
+    }
+
+    if (status == NGX_HTTP_SWITCHING_PROTOCOLS && r->headers_in.upgrade) {
+        return 1;
+    }
+
+    r->header_only = 1;
+    r->main->keepalive = 0;
+
+    if (r->upstream) {
+        r->upstream->upgrade = 0;
+    }
+
+    return 1;
+}
+
+
 void
 ngx_http_envelope_response_refuse(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_envelope_fault_e fault,

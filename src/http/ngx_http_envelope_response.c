@@ -145,13 +145,19 @@ ngx_http_envelope_header(ngx_http_request_t *r, ngx_uint_t outer)
         return next(r);
     }
 
+    if (ngx_http_envelope_response_interim(r)) {
+        return next(r);
+    }
+
     seal = (elcf->role->response_direction == NGX_ENVELOPE_SEAL);
 
     if (seal && !last) {
         return next(r);
     }
 
-    if (r->method == NGX_HTTP_HEAD || (r->header_only && seal)) {
+    if (r->headers_out.status >= NGX_HTTP_OK
+        && (r->method == NGX_HTTP_HEAD || (r->header_only && seal)))
+    {
 
         /* what it says is of another body than a GET would have */
 
@@ -293,10 +299,7 @@ ngx_http_envelope_is_message(ngx_http_request_t *r,
 
     status = r->headers_out.status;
 
-    if (status < NGX_HTTP_OK
-        || status >= NGX_HTTP_SPECIAL_RESPONSE
-        || status == NGX_HTTP_NO_CONTENT)
-    {
+    if (status >= NGX_HTTP_SPECIAL_RESPONSE || status == NGX_HTTP_NO_CONTENT) {
         return 0;
     }
 
@@ -394,6 +397,14 @@ ngx_http_envelope_header_hold(ngx_http_request_t *r,
     if (r->upstream && r->upstream->cleanup) {
         ctx->finalize_upstream = r->upstream->finalize_request;
         r->upstream->finalize_request = ngx_http_envelope_finalize_upstream;
+    }
+
+    if (r->headers_out.status < NGX_HTTP_OK) {
+        (void) ngx_envelope_declined(&reason, "it has no HTTP status");
+
+        ngx_http_envelope_response_refuse(r, ctx, NGX_ENVELOPE_FAULT_SHAPE,
+                                          NULL, &reason);
+        return NGX_OK;
     }
 
     if (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT) {

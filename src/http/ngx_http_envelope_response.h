@@ -55,6 +55,14 @@ void ngx_http_envelope_response_suspend(ngx_http_request_t *r,
 void ngx_http_envelope_response_resume(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx);
 
+/*
+ * Whether it is a 1xx, which passes as a header alone: nginx knows no answer
+ * behind it, and what follows it would be one to whoever asked.  Takes back,
+ * too, that nginx answers in HTTP/0.9 where there was no status.
+ */
+
+ngx_uint_t ngx_http_envelope_response_interim(ngx_http_request_t *r);
+
 /* refuses the message: from here on all of it is swallowed */
 
 void ngx_http_envelope_response_refuse(ngx_http_request_t *r,
