@@ -21,7 +21,9 @@ from table import Table                                       # noqa: E402
 from world import World                                       # noqa: E402
 
 import ciphers                                         # noqa: E402, F401
+import paths                                           # noqa: E402, F401
 import signatures                                      # noqa: E402, F401
+import framing                                         # noqa: E402, F401
 import structure                                       # noqa: E402, F401
 import sweeps                                          # noqa: E402, F401
 

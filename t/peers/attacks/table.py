@@ -61,23 +61,29 @@ class Case:
 
     # what is to happen to requests
 
-    def refused(self, status, requests, **how):
-        """Each of them by us, with the one answer that there is for it."""
+    def refused(self, status, requests, told=False, **how):
+        """Each of them by us, with the one answer that there is for it, or
+        with one that says why."""
         if status == 400:               # after which nginx closes
             answers = self.client.each(requests)
         else:
             answers = self.client.all(requests, **how)
         for i, answer in enumerate(answers):
-            self.one_refused(status, answer, "request %d" % i)
+            self.one_refused(status, answer, "request %d" % i, told)
         return answers
 
-    def one_refused(self, status, answer, name):
+    def one_refused(self, status, answer, name, told=False):
         self.refusals += 1
         if not self.check(answer.status == status and answer.ours,
                           "%s: %d instead of %d: %r"
                           % (name, answer.status, status, answer.body[:80])):
             return
-        if status in TITLES:
+        self.check(b"CANARY" not in answer.same, "%s: %r"
+                   % (name, answer.body))
+        if told or status >= 500:
+            self.check(b'"detail":"' in answer.body, "%s: %r"
+                       % (name, answer.body))
+        else:
             same = self.table.same.setdefault(status, answer.same)
             self.check(answer.body == STRANGER % (TITLES[status], status),
                        "%s: %r" % (name, answer.body))

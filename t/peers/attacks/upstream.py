@@ -127,11 +127,10 @@ class Upstream:
         if url.path == "/hold":
             self.held.wait(10)
         if not isinstance(answer, Raw):
-            if request.method == "HEAD":
-                answer = Raw(framed(answer)[:-len(answer)])
-            else:
-                sock.sendall(framed(answer))
-                return True
+            whole = framed(answer)
+            sock.sendall(whole[:-len(answer)] if request.method == "HEAD"
+                         else whole)
+            return True
         for part in answer.parts:
             if part is RESET:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,

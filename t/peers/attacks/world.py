@@ -246,21 +246,21 @@ class World:
     def paths(self):
         """The same message on its ways through nginx."""
         hook, call = "envelope_webhook unified;", "envelope_call unified;"
+        once = "http://127.0.0.1:%d" % self.app.port
         text = ""
         for role, line in (("hook", hook), ("call", call)):
-            text += location("/%s/mirror" % role, line, "mirror /mirrored;")
-            text += location("/%s/page" % role, line,
-                             "error_page 400 401 502 = @other;",
-                             "proxy_intercept_errors on;")
-            text += location("/%s/uri" % role, line,
-                             "error_page 400 401 502 = /mirrored;",
-                             "proxy_intercept_errors on;")
+            ways = {"mirror": ["mirror /mirrored;"],
+                    "page": ["error_page 400 401 502 = @other;",
+                             "proxy_intercept_errors on;"],
+                    "uri": ["error_page 400 401 502 = /mirrored;",
+                            "proxy_intercept_errors on;"],
+                    "auth": ["auth_request /checked;"],
+                    "ssi": ["ssi on;", "ssi_types *;"]}
+            for way, lines in ways.items():
+                text += location("/%s/%s" % (role, way), line, *lines,
+                                 to=once)
             text += location("/%s/try" % role, line,
                              "try_files /none @other;", to=None)
-            text += location("/%s/auth" % role, line,
-                             "auth_request /checked;")
-            text += location("/%s/ssi" % role, line, "ssi on;",
-                             "ssi_types *;")
             text += location("/%s/file" % role, line,
                              "client_body_buffer_size 1k;",
                              "client_body_in_file_only clean;")
@@ -273,7 +273,11 @@ class World:
                              "proxy_next_upstream error timeout"
                              " non_idempotent;", to="http://two")
         text += location("/mirrored", "internal;")
-        text += location("/checked", "internal;")
+        text += location("/checked", "internal;",
+                         "proxy_pass_request_body off;",
+                         'proxy_set_header Content-Length "";')
+        # no kept connections: what is sent breaks them
+        text += location("/hostile", "envelope_call vm_hybrid;", to=once)
         text += location("/hold", "envelope_webhook unified;")
         text += location("/held", "envelope_call unified;",
                          to="http://app/hold")
