@@ -17,15 +17,18 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, HERE + "/attacks"]
 
-from table import Table                                       # noqa: E402
+from table import TESTS, Table                                     # noqa: E402
 from world import World                                       # noqa: E402
 
+# in the order of the table, but for 18, which has an nginx of its own
 import ciphers                                         # noqa: E402, F401
-import paths                                           # noqa: E402, F401
-import signatures                                      # noqa: E402, F401
-import framing                                         # noqa: E402, F401
 import structure                                       # noqa: E402, F401
+import signatures                                      # noqa: E402, F401
 import sweeps                                          # noqa: E402, F401
+import framing                                         # noqa: E402, F401
+import paths                                           # noqa: E402, F401
+import life                                            # noqa: E402, F401
+
 
 
 def main():
@@ -44,6 +47,7 @@ def main():
             return timing.run(world, a.n)
         table = Table(world)
         table.pids = world.workers()
+        TESTS.sort(key=lambda test: (test[0] == 18, test[0]))
         return 0 if table.run(a.only, a.verbose) else 1
     finally:
         world.close()

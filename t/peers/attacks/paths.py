@@ -111,6 +111,16 @@ def no_status(case):
         case.check(c.read().body == b'{"ok":true}', method + ": the next one")
         case.passed += 1
         c.close()
+    # an application that answers so: what should be sealed stays inside
+    world.app.answers = {"1": Raw(b'{"code":200,"bizContent":"CANARY"}')}
+    c = Connection(world.port)
+    c.send(post("/serve/B?n=1", wire(case, "B", "serve")))
+    answer = c.read()
+    case.check(answer.status == 500 and b"CANARY" not in answer.body,
+               "%d %r" % (answer.status, answer.body))
+    case.reasons += 1
+    case.passed += 1
+    c.close()
     world.app.answers = {}
 
 

@@ -332,7 +332,8 @@ class World:
         preload = env.pop("TEST_NGINX_LD_PRELOAD", "")
         if preload:
             env["LD_PRELOAD"] = preload
-        self.log_at = 0
+        if os.path.exists(self.path("logs", "error.log")):
+            self.log_at = os.path.getsize(self.path("logs", "error.log"))
         out = open(self.path("logs", "start.log"), "wb")
         self.child = subprocess.Popen(
             [self.binary(), "-p", self.root + "/",
