@@ -11,12 +11,15 @@
 
 #include "shim.h"
 
+#include <malloc.h>
+
 
 ngx_int_t   shim_fail_at = -1;
 ngx_uint_t  shim_fail_after;
 ngx_uint_t  shim_allocs;
 ngx_uint_t  shim_live_pools;
 ngx_uint_t  shim_live;
+void      (*shim_freed)(void *p, size_t size);
 
 ngx_log_t   shim_log = { .log_level = NGX_LOG_DEBUG };
 char        shim_log_text[65536];
@@ -113,6 +116,17 @@ ngx_create_pool(size_t size, ngx_log_t *log)
 
 
 static void
+shim_free(void *p)
+{
+    if (p != NULL && shim_freed != NULL) {
+        shim_freed(p, malloc_usable_size(p));
+    }
+
+    free(p);
+}
+
+
+static void
 shim_free_blocks(ngx_pool_t *pool)
 {
     ngx_pool_large_t  *block, *next;
@@ -124,7 +138,7 @@ shim_free_blocks(ngx_pool_t *pool)
             (void) shim_add(&shim_live, -1);
         }
 
-        free(block->alloc);
+        shim_free(block->alloc);
         free(block);
     }
 
@@ -251,7 +265,7 @@ ngx_pfree(ngx_pool_t *pool, void *p)
 
     for (block = pool->large; block; block = block->next) {
         if (p != NULL && block->alloc == p) {
-            free(p);
+            shim_free(p);
             block->alloc = NULL;
             (void) shim_add(&shim_live, -1);
             return NGX_OK;

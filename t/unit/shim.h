@@ -28,6 +28,9 @@ extern ngx_uint_t  shim_allocs;
 extern ngx_uint_t  shim_live_pools;
 extern ngx_uint_t  shim_live;
 
+/* called with what a pool is about to free, unless it is NULL */
+extern void  (*shim_freed)(void *p, size_t size);
+
 /* a log to hand to ngx_create_pool(); its lines are kept in shim_log_text,
  * one a line as "[level] text", as far as they fit */
 extern ngx_log_t   shim_log;
