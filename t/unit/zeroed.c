@@ -38,6 +38,7 @@ static u_char  session[12] = { 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 };
 static needle_t  needles[] = {
     { "plain text", "CANARY-", 7, 0 },
     { "plain text in base64", "Q0FOQVJZLT", 10, 0 },
+    { "plain text in hex", "43414e4152592d", 14, 0 },
     { "the session key", session, sizeof(session), 0 },
     { "the AES key", "456789abcdef", 12, 0 },
     { "the secret of a text", "s3cret", 6, 0 },
@@ -98,6 +99,16 @@ static case_t  cases[] = {
       "sign e = hs256 key=app over=<sorted>&<secret:app> | hex",
       "{\"a\":[{\"b\":\"\\u0043ANARY-\"},{\"b\":\"" CANARY "\"}],"
       "\"c\":\"" CANARY "\\n\",\"n\":{}}" },
+
+    { "encodings, prefixes, texts of several parts", NGX_ENVELOPE_REQUEST,
+      "field c = string | base64url; field d = string | hex;"
+      "field f = string | prefix v;"
+      "field header:X:p = string | hex;"
+      "field g = json | aes-128-gcm key=aes iv=prefix aad=<c>.<d> | hex;"
+      "sign e = eddsa key=ed over=<c>.<secret:app> | base64;"
+      "sign h = rs256 key=rsa1 over=<f>.<secret:app> | base64",
+      " {\"c\":\"" CANARY "\",\"d\":\"" CANARY "\",\"f\":\"" CANARY "\","
+      "\"g\":\"" CANARY "\"}\n" },
 
     { NULL, NGX_ENVELOPE_REQUEST, NULL, NULL }
 };
@@ -187,6 +198,31 @@ crypto_realloc(void *p, size_t size, const char *file, int line)
 }
 
 
+/* headers, too, lie in the pool that stays */
+
+static ngx_uint_t  kept;
+
+
+static void
+keep_headers(void)
+{
+    for (kept = 0; kept < nheaders; kept++) {
+        headers[kept].name = bytes(pool, headers[kept].name.data,
+                                   headers[kept].name.len);
+        headers[kept].value = bytes(pool, headers[kept].value.data,
+                                    headers[kept].value.len);
+    }
+}
+
+
+static void
+again(void)
+{
+    fresh();
+    nheaders = kept;
+}
+
+
 /* what is handed in is nginx's, and lies in a pool that is not looked at */
 
 static void
@@ -213,7 +249,7 @@ run_short_of_memory(case_t *c, ngx_envelope_format_t *f,
     ngx_uint_t  n;
 
     for (n = 0; /* void */ ; n++) {
-        fresh();
+        again();
 
         shim_reset();
         shim_fail_at = n;
@@ -237,26 +273,10 @@ run_short_of_memory(case_t *c, ngx_envelope_format_t *f,
 }
 
 
-/* headers of the other side, in the pool that stays */
-
-static void
-keep_headers(void)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < nheaders; i++) {
-        headers[i].name = bytes(pool, headers[i].name.data,
-                                headers[i].name.len);
-        headers[i].value = bytes(pool, headers[i].value.data,
-                                 headers[i].value.len);
-    }
-}
-
-
 /* each byte of it once another: what is recovered before it is refused */
 
 static void
-refused(case_t *c, ngx_envelope_format_t *f, ngx_str_t sealed, ngx_uint_t kept)
+refused(case_t *c, ngx_envelope_format_t *f, ngx_str_t sealed)
 {
     ngx_str_t   body;
     ngx_uint_t  i, n;
@@ -264,8 +284,7 @@ refused(case_t *c, ngx_envelope_format_t *f, ngx_str_t sealed, ngx_uint_t kept)
     n = 0;
 
     for (i = 0; i < sealed.len; i += 7) {
-        fresh();
-        nheaders = kept;
+        again();
         body = bytes(pool, sealed.data, sealed.len);
         body.data[i] ^= (body.data[i] == 'A') ? 3 : 1;
 
@@ -278,9 +297,7 @@ refused(case_t *c, ngx_envelope_format_t *f, ngx_str_t sealed, ngx_uint_t kept)
         mpool = ngx_create_pool(4096, &shim_log);
     }
 
-    if (kept == 0) {
-        ok(n > 10, "%s: %d were refused", c->name, (int) n);
-    }
+    ok(n > 10 || f->members == 0, "%s: %d were refused", c->name, (int) n);
 
     is_clean("nothing is left of what was refused", c->name, "opening");
 }
@@ -290,13 +307,19 @@ static void
 messages(case_t *c)
 {
     ngx_str_t               plain, sealed;
-    ngx_uint_t              kept;
     ngx_envelope_format_t  *f;
 
-    fresh();
     f = format_for(c->message, "so", c->format);
     plain = bytes(pool, c->plain, strlen(c->plain));
 
+    fresh();
+    header("X", "q=1,p=" CANARY);
+    keep_headers();
+
+    run(c, f, NGX_ENVELOPE_SEAL, plain, "sealing");
+    run_short_of_memory(c, f, NGX_ENVELOPE_SEAL, plain);
+
+    again();
     engine_run(f, NGX_ENVELOPE_SEAL, plain);
 
     if (!is_sealed(NULL, "%s: seals", c->name)) {
@@ -306,22 +329,14 @@ messages(case_t *c)
     sealed = bytes(pool, out.body.data, out.body.len);
     apply();
     keep_headers();
-    kept = nheaders;
-
-    run(c, f, NGX_ENVELOPE_SEAL, plain, "sealing");
-    run_short_of_memory(c, f, NGX_ENVELOPE_SEAL, plain);
-
-    fresh();
-    nheaders = kept;
-    engine_run(f, NGX_ENVELOPE_OPEN, sealed);
-
-    if (!is_opened(NULL, "%s: opens", c->name)) {
-        return;
-    }
 
     run(c, f, NGX_ENVELOPE_OPEN, sealed, "opening");
     run_short_of_memory(c, f, NGX_ENVELOPE_OPEN, sealed);
-    refused(c, f, sealed, kept);
+    refused(c, f, sealed);
+
+    again();
+    engine_run(f, NGX_ENVELOPE_OPEN, sealed);
+    (void) is_opened(NULL, "%s: opens", c->name);
 }
 
 

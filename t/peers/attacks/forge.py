@@ -6,7 +6,6 @@ Made with pycryptodome and Python's integers; nothing of the module's is here.
 import hashlib
 import hmac
 import os
-import shutil
 import subprocess
 import tempfile
 
@@ -207,6 +206,3 @@ def by_cube_root(text, key):
         root -= 1
     return root.to_bytes(k, "big")
 
-
-def remove(path):
-    shutil.rmtree(path, ignore_errors=True)

@@ -114,8 +114,9 @@ def key_ids(case):
     text = b"CANARY-1"
 
     def message(kid, secret=forge.HUSH):
-        return post("/webhook/once-key", b'{"id":"%s","sign":"%s","kid":%s}' % (
-            text, forge.mac(text, secret).hex().encode(), kid))
+        tag = forge.mac(text, secret).hex().encode()
+        return post("/webhook/once-key",
+                    b'{"id":"%s","sign":"%s","kid":%s}' % (text, tag, kid))
 
     case.refused(401, [message(kid) for kid in (
         b'"two"', b'"ONE"', b'"one "', b'"../one"', b'"one\\u0000"',

@@ -46,7 +46,6 @@ class Case:
         self.notes = []
         self.client = Client(world.port)
         self.mark = world.app.mark()
-        self.bad_mark = world.bad.mark()
 
     def fail(self, bucket, text):
         self.wrong[bucket].append(text)
