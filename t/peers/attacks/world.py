@@ -342,7 +342,7 @@ class World:
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
         out.close()
         until = time.monotonic() + 30
-        while not demo.is_open(self.port):
+        while not demo.is_open(self.port) or not self.workers():
             if self.child.poll() is not None or time.monotonic() > until:
                 raise SystemExit("nginx does not start:\n"
                                  + self.read("logs", "start.log").decode())
