@@ -24,7 +24,7 @@
 
 /* lengths and what they cost are kept for so many bytes of a body */
 
-#define NGX_ENVELOPE_COST_UNIT  1024
+#define NGX_ENVELOPE_COST_UNIT  ((uint64_t) 1024)
 
 /*
  * Bytes of a body for each element that a "*" in an address stands for: when

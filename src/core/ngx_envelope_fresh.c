@@ -395,7 +395,7 @@ ngx_envelope_stamp_number(u_char **pos, u_char *last, ngx_uint_t n,
 static ngx_int_t
 ngx_envelope_stamp_month(ngx_int_t year, ngx_int_t month)
 {
-    static ngx_int_t  days[] = {
+    static const ngx_int_t  days[] = {
         31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
     };
 

@@ -694,7 +694,9 @@ ngx_envelope_rsa_set_label(const ngx_envelope_rsa_t *rsa, EVP_PKEY_CTX *ctx)
 
     /* the context owns the label once this has succeeded */
 
-    if (EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, label, rsa->label.len) != 1) {
+    if (EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, label, (int) rsa->label.len)
+        != 1)
+    {
         OPENSSL_free(label);
         return NGX_ERROR;
     }

@@ -302,7 +302,7 @@ ngx_envelope_seal_when(ngx_envelope_run_t *run, ngx_uint_t written,
 
         *at = st[i];
 
-        rc = st[i]->def->seal(run, st[i]);
+        rc = ngx_envelope_when_def.seal(run, st[i]);
 
         if (rc == NGX_DONE) {
             done = NGX_DONE;

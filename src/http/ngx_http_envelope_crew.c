@@ -159,7 +159,13 @@ ngx_http_envelope_crew_post(ngx_http_envelope_crew_t *crew,
         pthread_mutex_unlock(&crew->mutex);
 
         if (ngx_thread_task_post(crew->pool, task) != NGX_OK) {
-            ngx_http_envelope_crew_release(crew);
+
+            /* the caller's own reference is left */
+
+            pthread_mutex_lock(&crew->mutex);
+            crew->refs--;
+            pthread_mutex_unlock(&crew->mutex);
+
             return;
         }
     }

@@ -11,7 +11,7 @@
 #include "ngx_http_envelope_zone.h"
 
 
-#define NGX_HTTP_ENVELOPE_MAX_RESPONSE_SIZE  (1024 * 1024)
+#define NGX_HTTP_ENVELOPE_MAX_RESPONSE_SIZE  1048576
 
 #define NGX_HTTP_ENVELOPE_ANY_CONF                                            \
     (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)

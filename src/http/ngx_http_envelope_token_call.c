@@ -329,7 +329,7 @@ ngx_http_envelope_token_wait(ngx_http_envelope_token_use_t *use)
 
     use->deadline = ngx_current_msec + use->token->timeout
                     + NGX_HTTP_ENVELOPE_TOKEN_DRAIN
-                    + 2 * NGX_HTTP_ENVELOPE_TOKEN_GRACE;
+                    + (ngx_msec_t) 2 * NGX_HTTP_ENVELOPE_TOKEN_GRACE;
     use->waiting = 1;
 
     ngx_queue_insert_tail(&local->waiters, &use->queue);

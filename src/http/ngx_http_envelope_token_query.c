@@ -151,7 +151,7 @@ ngx_http_envelope_token_escape(u_char *p, ngx_str_t *text, ngx_uint_t given)
     u_char  c;
     size_t  i;
 
-    static u_char  hex[] = "0123456789ABCDEF";
+    static const u_char  hex[] = "0123456789ABCDEF";
 
     for (i = 0; i < text->len; i++) {
         c = text->data[i];
