@@ -8,6 +8,7 @@
 #                           CC=clang) linked with libFuzzer
 # make test                 everything, as t/run does it
 # make bench                the benchmark, see bench/run --help
+# make lint                 gcc -fanalyzer, clang-tidy and cppcheck
 # make clean
 #
 # CC=clang, BUILD=dir (several builds side by side), SANITIZE=1 (address and
@@ -82,8 +83,8 @@ define configure
 	    || { tail -n 20 configure.log >&2; exit 1; }
 endef
 
-.PHONY: module nginx unit unit-objects unit-programs fuzz-programs \
-        race-programs test bench clean FORCE
+.PHONY: module tree nginx unit unit-objects unit-programs fuzz-programs \
+        race-programs test lint bench clean FORCE
 .DELETE_ON_ERROR:
 
 module: $(BUILD)/$(NAME).so
@@ -101,6 +102,9 @@ $(BUILD)/settings $(BUILD)/unit/settings: FORCE
 
 $(BUILD)/nginx-src/configure.log: config $(BUILD)/settings
 	$(call configure,$(BUILD)/nginx-src,--add-dynamic-module=$(HERE))
+
+# nginx's headers as they are for the module
+tree: $(BUILD)/nginx-src/configure.log
 
 $(BUILD)/$(NAME).so: $(BUILD)/nginx-src/configure.log $(SRCS) $(HDRS)
 	$(MAKE) -C $(BUILD)/nginx-src -f objs/Makefile modules
@@ -233,6 +237,9 @@ test:
 
 bench:
 	bench/run
+
+lint:
+	t/lint/run
 
 clean:
 	rm -rf $(BUILD) t/servroot
