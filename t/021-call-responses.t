@@ -240,7 +240,7 @@ no_long_string();
 # the upstream counts its answers from the first block on
 no_shuffle();
 
-plan tests => repeat_each() * 607;
+plan tests => repeat_each() * 617;
 
 run_tests();
 
@@ -1364,3 +1364,39 @@ a message in parts (slice)
     }
 --- refused
 it has no HTTP status
+
+
+
+=== TEST 66: a client is told that its connection ends with a broken response
+--- config
+    location /t {
+        envelope_call answer;
+        proxy_pass http://up/short;
+    }
+--- raw_request eval
+"GET /t HTTP/1.1\r\nHost: localhost\r\n\r\n"
+--- error_code: 502
+--- response_headers
+Connection: close
+--- error_log
+it ended before its end
+--- no_error_log
+[alert]
+
+
+
+=== TEST 67: one that is whole and does not open leaves the connection alone
+--- config
+    location /t {
+        envelope_call answer;
+        proxy_pass http://up/plain?;
+    }
+--- pipelined_requests eval
+["GET /t1", "GET /t2"]
+--- error_code eval
+[502, 502]
+--- response_body_like eval
+[qr/"response: field data: data is absent"/,
+ qr/"response: field data: data is absent"/]
+--- no_error_log
+[alert]

@@ -302,5 +302,9 @@ ngx_http_envelope_finalize_upstream(ngx_http_request_t *r, ngx_int_t rc)
         r->error_page = 1;
     }
 
+    /* nginx will close it, and says so only in headers that come later */
+
+    r->keepalive = 0;
+
     (void) ngx_http_envelope_response_answer(r, ctx, 0);
 }
