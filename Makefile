@@ -44,8 +44,9 @@ CC_OPT := -O2 -g -fstack-protector-strong $(WARN)
 LD_OPT := -Wl,-z,relro -Wl,-z,now
 
 ifneq ($(SANITIZE),)
-# no fortify: it hides what the sanitizer wants to see
-CC_OPT := -O1 -g $(WARN) $(SAN_FLAGS)
+# no fortify: it hides what the sanitizer wants to see; nor pools of nginx,
+# where it is sanitized too: each allocation is one of its own
+CC_OPT := -O1 -g $(WARN) $(SAN_FLAGS) -DNGX_DEBUG_PALLOC=1
 LD_OPT := $(SAN_FLAGS)
 else
 CC_OPT += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -83,8 +84,8 @@ define configure
 	    || { tail -n 20 configure.log >&2; exit 1; }
 endef
 
-.PHONY: module tree nginx unit unit-objects unit-programs fuzz-programs \
-        race-programs test lint bench clean FORCE
+.PHONY: module tree nginx nginx-bare unit unit-objects unit-programs \
+        fuzz-programs race-programs test lint bench clean FORCE
 .DELETE_ON_ERROR:
 
 module: $(BUILD)/$(NAME).so
@@ -113,11 +114,23 @@ $(BUILD)/$(NAME).so: $(BUILD)/nginx-src/configure.log $(SRCS) $(HDRS)
 
 nginx: $(BUILD)/nginx/dynamic/objs/nginx $(BUILD)/nginx/static/objs/nginx
 
+# nginx alone, for the module as it was built by itself
+nginx-bare: $(BUILD)/nginx/bare/objs/nginx
+
 $(BUILD)/nginx/dynamic/configure.log: config $(BUILD)/settings
 	$(call configure,$(BUILD)/nginx/dynamic,--add-dynamic-module=$(HERE))
 
 $(BUILD)/nginx/static/configure.log: config $(BUILD)/settings
 	$(call configure,$(BUILD)/nginx/static,--add-module=$(HERE))
+
+# In nginx's own code an empty string may be at NULL, and is copied from there;
+# and where the processor allows it, numbers are stored unaligned.
+ifneq ($(SANITIZE),)
+$(BUILD)/nginx/bare/configure.log: CC_OPT += -fno-sanitize=nonnull-attribute,alignment
+endif
+
+$(BUILD)/nginx/bare/configure.log: $(BUILD)/settings
+	$(call configure,$(BUILD)/nginx/bare)
 
 $(BUILD)/nginx/%/objs/nginx: $(BUILD)/nginx/%/configure.log $(SRCS) $(HDRS)
 	$(MAKE) -C $(BUILD)/nginx/$* -f objs/Makefile

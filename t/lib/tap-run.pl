@@ -16,8 +16,11 @@ my $harness = TAP::Harness->new({
     verbosity => $verbose ? 1 : 0,
     color     => -t STDOUT ? 1 : 0,
 
-    # a program runs as it is; a suite by perl, which is the default
-    exec      => sub { $_[1] =~ /\.t\z/ ? undef : [$_[1]] },
+    # A suite runs by perl, which is the default; a program as it is, or by
+    # what UNIT_EXEC says.
+    exec      => sub {
+        $_[1] =~ /\.t\z/ ? undef : [split(' ', $ENV{UNIT_EXEC} // ''), $_[1]]
+    },
 });
 
 my $result = TAP::Parser::Aggregator->new;

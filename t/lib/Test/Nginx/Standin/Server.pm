@@ -250,6 +250,8 @@ sub start_nginx {
     my @cmd = ($set{binary}, '-e', "$root/logs/error.log", '-p', "$root/",
                '-c', "$root/conf/nginx.conf");
 
+    @cmd = (valgrind(), @cmd) if $set{valgrind};
+
     log_rewind();
     $crashes_seen = 0;
 
@@ -272,6 +274,18 @@ sub start_nginx {
 
     waitpid $pid, 0;
     return $?;
+}
+
+
+# TEST_NGINX_USE_VALGRIND is 1, or the options.  Each process writes into a
+# file of its own, which is empty unless something was found.
+
+sub valgrind {
+    my $options = $set{valgrind} =~ /\A\d+\z/ ? '--leak-check=full'
+                                              : $set{valgrind};
+
+    return ('valgrind', '-q', split(' ', $options),
+            "--log-file=$set{root}/logs/valgrind.%p");
 }
 
 
@@ -333,6 +347,7 @@ sub stop_nginx {
     }
 
     report_crashes($name);
+    report_valgrind($name);
 }
 
 
@@ -357,6 +372,22 @@ sub report_crashes {
         extra_failure("$name - nginx crashed: $line");
         Test::More::diag($line, @more);
         last;
+    }
+}
+
+
+sub report_valgrind {
+    my $name = shift;
+
+    for my $path (glob "$set{root}/logs/valgrind.*") {
+        open my $in, '<', $path or next;
+        my $text = do { local $/; <$in> };
+        unlink $path;
+
+        next if !defined $text || $text !~ /\S/;
+
+        extra_failure("$name - valgrind has found something");
+        Test::More::diag($text);
     }
 }
 

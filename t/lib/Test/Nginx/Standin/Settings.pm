@@ -34,6 +34,7 @@ my $port = $ENV{TEST_NGINX_SERVER_PORT} || $ENV{TEST_NGINX_PORT} || 1984;
 our %set = (
     binary              => $ENV{TEST_NGINX_BINARY} || 'nginx',
     load_modules        => $ENV{TEST_NGINX_LOAD_MODULES} || '',
+    valgrind            => $ENV{TEST_NGINX_USE_VALGRIND},
     verbose             => $ENV{TEST_NGINX_VERBOSE},
     sleep               => $ENV{TEST_NGINX_SLEEP} || 0.015,
     root                => File::Spec->rel2abs($ENV{TEST_NGINX_SERVROOT}
