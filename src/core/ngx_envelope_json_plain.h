@@ -160,7 +160,7 @@ ngx_envelope_json_copy(u_char **dst, u_char *p, u_char *last)
             *d++ = *p++;
         }
 
-        if (last - p < 2 || (p[1] != '"' && p[1] != '\\')) {
+        if (p + 1 >= last || (p[1] != '"' && p[1] != '\\')) {
             *dst = d;
             return p;
         }

@@ -189,7 +189,7 @@ ngx_http_envelope_zone_handed(ngx_cycle_t *cycle)
         return NGX_INVALID_FILE;
     }
 
-    fd = ngx_atoi((u_char *) value, ngx_strlen(value));
+    fd = (ngx_fd_t) ngx_atoi((u_char *) value, ngx_strlen(value));
     if (fd == NGX_ERROR) {
         return NGX_INVALID_FILE;
     }
