@@ -10,6 +10,7 @@ import messages
 from world import WORKERS, descriptors, memory
 
 RECOVERY = 2.0                          # seconds
+LEAVING = 2.0                           # .. old workers still accept, at most
 MEMORY_GROWTH = 2048                    # kilobytes, of one worker
 
 # by (kind, fate): the statuses of an attempt that nothing interferes with
@@ -110,9 +111,9 @@ class Verdict:
 
     def _killed(self, entry):
         """A connection may end with its worker, which ends at a reload."""
-        return any(entry.get("born", entry["start"]) - 0.2 <= t
-                   <= entry["end"]
-                   for t in self.times["kill"] + self.times["reload"])
+        born, end = entry.get("born", entry["start"]), entry["end"]
+        return any(born - 0.2 <= t <= end for t in self.times["kill"]) \
+            or any(born - LEAVING <= t <= end for t in self.times["reload"])
 
     def _full(self, entry):
         return any(start <= entry["end"] and entry["start"] <= end + 0.1

@@ -25,13 +25,25 @@ our @EXPORT_OK = qw( send_request parse_response curl_command shell_words );
 sub send_request {
     my ($block, $pieces) = @_;
 
-    my $timeout = parse_time(section($block, 'timeout')) // $set{timeout};
+    my $timeout = timeout_of($block);
 
     return by_curl($block, $pieces) if defined section($block, 'http2');
 
     my $sock = connect_to($block, $timeout) or return '';
 
     return exchange($block, $sock, $pieces, $timeout);
+}
+
+
+# what is given for a block holds where nginx runs as it is
+
+sub timeout_of {
+    my $block = shift;
+
+    my $timeout = parse_time(section($block, 'timeout'))
+        // return $set{timeout};
+
+    return $set{valgrind} ? 20 * $timeout : $timeout;
 }
 
 
@@ -227,7 +239,7 @@ sub curl_command {
         push @cmd, '--data-binary', "\@$file";
     }
 
-    my $timeout = parse_time(section($block, 'timeout')) // $set{timeout};
+    my $timeout = timeout_of($block);
     push @cmd, '--connect-timeout', $timeout, '--max-time', $timeout;
 
     # one argument: that is how the real module hands it over
