@@ -258,6 +258,12 @@ __DATA__
 
 === TEST 7: clients go away, requests
 --- drive: abort request
+--- config
+    location /deaf/4096 {
+        envelope_serve opens;
+        proxy_ignore_client_abort on;
+        proxy_pass http://up/echo;
+    }
 
 
 

@@ -449,7 +449,9 @@ async def crowd(lines):
 async def abort(lines, how):
     """clients that go away while their message is on a thread, or waits"""
     path, body = "/serve/4096", message(4096, 20000)
-    if how == "response":
+    if how == "request":
+        path = "/deaf/4096"
+    elif how == "response":
         path, body = "/deaf/4096", b'{"a":1}'
     elif how == "subrequest":
         path, body = "/ssi", None
