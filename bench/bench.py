@@ -159,23 +159,29 @@ def profile(bench, names):
 
 
 def table(bench, names, a):
-    """Prints as it goes; whether all targets were reached."""
+    """Prints as it goes.  Whether all worked, whether all targets were
+    reached."""
     print(context(a))
-    r, results = report.Report(bench.modules), []
-    rows = [name for name in names if name != "neighbour"]
-    if rows:
-        r.head(bench.connections)
-    for name in rows:
-        results.append(bench.measure(name))
-        r.workload(results[-1])
-    if "neighbour" in names:
-        results.append(bench.neighbour())
-        r.neighbour(results[-1])
+    r = report.Report(bench.modules, bench.connections)
+    results, failed = [], []
+    for name in names:
+        try:
+            if name == "neighbour":
+                results.append(bench.neighbour())
+                r.neighbour(results[-1])
+            else:
+                results.append(bench.measure(name))
+                r.workload(results[-1])
+        except Fault as e:
+            failed.append("%s: %s" % (name, e))
 
+    good = r.foot()
+    for text in failed:
+        warn(text)
     if a.json:
         with open(a.json, "w") as f:
             json.dump(results, f, indent=1)
-    return r.foot()
+    return not failed, good
 
 
 def main():
@@ -196,7 +202,7 @@ def main():
             if a.perf:
                 profile(bench, a.only)
                 return 0
-            good = table(bench, a.only, a)
+            worked, good = table(bench, a.only, a)
     except Fault as e:
         sys.exit("bench/run: %s" % e)
     except KeyboardInterrupt:
@@ -204,8 +210,13 @@ def main():
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
-    return 1 if a.strict and not good else 0
+    return 0 if worked and (good or not a.strict) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:     # as in "bench/run | head"
+        os._exit(1)
+    sys.exit(status)

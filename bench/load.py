@@ -14,6 +14,7 @@ from servers import Fault
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT = "30s"         # of wrk, for one answer
+FREQUENCY = 1999        # of perf's samples
 
 Load = namedtuple("Load", "rate p50 p99")       # requests/s, seconds
 
@@ -97,9 +98,6 @@ def speed(core, bits):
 
 # perf
 
-FREQUENCY = 1999        # of samples
-
-
 def record(pid, file, seconds):
     """Without a counter of cycles, as on many virtual machines, perf takes
     the clock by itself."""
@@ -117,7 +115,8 @@ def samples(file):
     """[(percent with what it calls, by itself, object, symbol), ..]"""
     done = subprocess.run(
         ["perf", "report", "-i", file, "--stdio", "-g", "none", "--children",
-         "-s", "dso,symbol", "-t", "\t"], capture_output=True, text=True)
+         "--no-inline", "-s", "dso,symbol", "-t", "\t"],
+        capture_output=True, text=True)
     if done.returncode:
         raise Fault("perf report:\n" + done.stderr)
     found = []

@@ -31,8 +31,9 @@ def spread(values, form):
 
 
 class Report:
-    def __init__(self, modules):
-        self.modules = modules
+    def __init__(self, modules, connections):
+        self.modules, self.connections = modules, connections
+        self.begun = False
         self.reached = []       # (what, whether)
         self.memory = []        # (bytes, row)
         for number, module in enumerate(modules, 1):
@@ -54,18 +55,21 @@ class Report:
 
     # a line for each nginx that a workload was measured with
 
-    def head(self, connections):
-        print(GROUPS % ("", "%d connections" % connections,
+    def workload(self, result):
+        if not self.begun:
+            self.begun = True
+            self._head()
+        for ours in result["module"]:
+            self._line(self._name(result, ours), result, ours)
+
+    def _head(self):
+        print(GROUPS % ("", "%d connections" % self.connections,
                         "one request at a time, microseconds of CPU"))
         line = TABLE % ("workload", "req/s", "/plain", "keys", "p50 ms",
                         "p99 ms", "ours", "plain", "bare", "over",
                         "ideal / ours", "target", "p50 ms", "p99 ms", "MB",
                         "plain")
         print(line + "\n" + "-" * len(line), flush=True)
-
-    def workload(self, result):
-        for ours in result["module"]:
-            self._line(self._name(result, ours), result, ours)
 
     def _line(self, name, result, ours):
         plain, bare = result["plain"], result["bare"]
@@ -126,13 +130,16 @@ class Report:
     # the end of it
 
     def foot(self):
-        most, name = max(self.memory)
-        print("\npeak resident memory of a worker: %.1f MB (%s), at most %d: "
-              "%s" % (most / 1048576, name, MEMORY / 1048576,
-                      self._verdict("memory", most <= MEMORY)))
-        print("%d of %d targets reached" % (
-            sum(good for _, good in self.reached), len(self.reached)))
-        return all(good for _, good in self.reached)
+        if self.memory:
+            most, name = max(self.memory)
+            print("\npeak resident memory of a worker: %.1f MB (%s), at most "
+                  "%d: %s" % (most / 1048576, name, MEMORY / 1048576,
+                              self._verdict("memory", most <= MEMORY)))
+        missed = [name for name, good in self.reached if not good]
+        print("%d of %d targets reached%s" % (
+            len(self.reached) - len(missed), len(self.reached),
+            missed and "; missed: " + ", ".join(missed) or ""))
+        return not missed
 
 
 # What perf has seen
