@@ -10,7 +10,7 @@ import messages
 from world import WORKERS, descriptors, memory
 
 RECOVERY = 2.0                          # seconds
-LEAVING = 2.0                           # .. old workers still accept, at most
+LEAVING = 2.0                           # .. in which a worker goes, at most
 MEMORY_GROWTH = 2048                    # kilobytes, of one worker
 
 # by (kind, fate): the statuses of an attempt that nothing interferes with
@@ -112,8 +112,9 @@ class Verdict:
     def _killed(self, entry):
         """A connection may end with its worker, which ends at a reload."""
         born, end = entry.get("born", entry["start"]), entry["end"]
-        return any(born - 0.2 <= t <= end for t in self.times["kill"]) \
-            or any(born - LEAVING <= t <= end for t in self.times["reload"])
+        lost = self.world.pulse.within(born - LEAVING, end)
+        return any(born - LEAVING - lost <= t <= end
+                   for t in self.times["kill"] + self.times["reload"])
 
     def _full(self, entry):
         return any(start <= entry["end"] and entry["start"] <= end + 0.1
@@ -142,12 +143,13 @@ class Verdict:
 
     def recoveries(self):
         """After each kill, the time to the end of the first 200 that was
-        asked for later."""
+        asked for later, without that in which the machine was busy."""
         found = []
         good = [e for e in self.sent if e.get("status") == 200]
         for t in self.times["kill"]:
             ends = [e["end"] for e in good if e["start"] >= t]
-            found.append(min(ends) - t if ends else float("inf"))
+            end = min(ends) if ends else float("inf")
+            found.append(end - t - self.world.pulse.within(t, end))
         return found
 
     def check_recovery(self):
@@ -253,6 +255,10 @@ def figures(verdict):
     if recoveries:
         yield "first 200 after a kill: %.2f s at worst, %.2f s in the middle" \
             % (max(recoveries), statistics.median(recoveries))
+    lost = verdict.world.pulse.stalls
+    if lost:
+        yield "the machine itself was busy with other things for %.1f s" \
+            % sum(b - a for a, b in lost)
     taken = [e["end"] - e["start"] for e in sent
              if e.get("status") == 200 and "error" not in e]
     if taken:

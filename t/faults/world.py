@@ -165,6 +165,7 @@ class World:
         self.module, self.binary = module, binary
         self.children, self.nginx, self.mounted = [], None, False
         self.events = []                # (time, what)
+        self.pulse = Pulse()
         self.first = 0                  # the generation that seals
 
     def __enter__(self):
@@ -200,6 +201,7 @@ class World:
         return child
 
     def _start(self):
+        self.pulse.start()
         os.chmod(self.prefix, 0o755)    # nginx's workers are another user
         for name in ("logs", "keys", "disk", "cores"):
             os.mkdir(self.path(name))
@@ -327,7 +329,7 @@ class Chaos(threading.Thread):
                 self.kill_in_reload]
         todo = []
         while True:
-            time.sleep(self.rng.uniform(1.0, 2.5))
+            time.sleep(self.rng.uniform(0.8, 2.0))
             if time.monotonic() > self.until - 2:
                 return
             if not todo:
@@ -378,6 +380,28 @@ class Chaos(threading.Thread):
         time.sleep(self.rng.uniform(0.5, 1.5))
         os.unlink(name)
         world.note("emptied")
+
+
+class Pulse(threading.Thread):
+    """Times at which this machine had no time for us: neither for nginx."""
+
+    BEAT, MISSED = 0.05, 0.25           # seconds
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.stalls = []                # (from, to)
+
+    def run(self):
+        while True:
+            start = time.time()
+            time.sleep(self.BEAT)
+            if time.time() - start > self.MISSED:
+                self.stalls.append((start + self.BEAT, time.time()))
+
+    def within(self, start, end):
+        """Seconds of that time that were lost so."""
+        return sum(max(0, min(end, b) - max(start, a))
+                   for a, b in self.stalls)
 
 
 # /proc
