@@ -615,29 +615,18 @@ ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
 
     ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
-    if (ctx == NULL) {
+
+    if (ctx == NULL
+        || op->init(ctx) != 1
+        || EVP_PKEY_CTX_set_rsa_padding(ctx, scheme->padding) != 1
+        || (rsa->padding == NGX_ENVELOPE_RSA_OAEP
+            && ngx_envelope_rsa_set_oaep(rsa, ctx) != NGX_OK))
+    {
+        EVP_PKEY_CTX_free(ctx);
         return NULL;
     }
 
-    if (op->init(ctx) != 1
-        || EVP_PKEY_CTX_set_rsa_padding(ctx, scheme->padding) != 1)
-    {
-        goto failed;
-    }
-
-    if (rsa->padding == NGX_ENVELOPE_RSA_OAEP
-        && ngx_envelope_rsa_set_oaep(rsa, ctx) != NGX_OK)
-    {
-        goto failed;
-    }
-
     return ctx;
-
-failed:
-
-    EVP_PKEY_CTX_free(ctx);
-
-    return NULL;
 }
 
 
@@ -668,13 +657,9 @@ ngx_envelope_rsa_dup(ngx_envelope_rsa_work_t *work)
 static ngx_int_t
 ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa, EVP_PKEY_CTX *ctx)
 {
-    if (EVP_PKEY_CTX_set_rsa_oaep_md(ctx, rsa->hash) != 1
-        || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, rsa->mgf1) != 1)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return (EVP_PKEY_CTX_set_rsa_oaep_md(ctx, rsa->hash) == 1
+            && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, rsa->mgf1) == 1)
+           ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -33,7 +33,8 @@ void ngx_http_envelope_threads_exit(void);
 /*
  * Has run() called on a thread and then done() on the event loop, with
  * NGX_OK, or with NGX_BUSY or, when the worker is about to exit, NGX_ERROR
- * where it could not be run; the request stays meanwhile.  Of one that nginx gave up in between, done() is not called.
+ * where it could not be run; the request stays meanwhile.  Of one that nginx
+ * gave up in between, done() is not called.
  *
  * NGX_OK; NGX_DECLINED when the job is better run here and now; NGX_BUSY
  * when the pool's queue is full, which nginx has logged, or too many heavy
