@@ -93,6 +93,28 @@ ngx_http_envelope_curl_init(ngx_envelope_reason_t *reason)
 }
 
 
+void
+ngx_http_envelope_curl_exit(void)
+{
+    ngx_http_envelope_multi_t  *multi;
+
+    multi = &ngx_http_envelope_multi;
+
+    if (multi->handle == NULL) {
+        return;
+    }
+
+    (void) curl_multi_cleanup(multi->handle);
+    multi->handle = NULL;
+
+    if (multi->timer.timer_set) {
+        ngx_del_timer(&multi->timer);
+    }
+
+    ERR_clear_error();
+}
+
+
 ngx_int_t
 ngx_http_envelope_curl_start(ngx_http_envelope_curl_t *curl,
     ngx_envelope_reason_t *reason)

@@ -90,6 +90,10 @@ ngx_int_t ngx_http_envelope_curl_start(ngx_http_envelope_curl_t *curl,
 
 void ngx_http_envelope_curl_abort(ngx_http_envelope_curl_t *curl);
 
+/* at the end of this process, when nothing is fetched any more */
+
+void ngx_http_envelope_curl_exit(void);
+
 /* what went wrong, in words that hold nothing of the request */
 
 void ngx_http_envelope_curl_reason(ngx_http_envelope_curl_t *curl,

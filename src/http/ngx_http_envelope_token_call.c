@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_token.h"
+#include "ngx_http_envelope_curl.h"
 #include "ngx_http_envelope_problem.h"
 #include "ngx_envelope_secret.h"
 
@@ -693,4 +694,6 @@ ngx_http_envelope_token_exit_process(ngx_cycle_t *cycle)
         ngx_http_envelope_token_abort(tokens[i]);
         ngx_http_envelope_token_end(tokens[i]);
     }
+
+    ngx_http_envelope_curl_exit();
 }
