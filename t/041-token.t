@@ -69,6 +69,8 @@ expires_in /data/expired_time;
 
 
 === TEST 10: the worker that fetches is killed
+(under valgrind no worker goes by that name)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: kill
 
 
@@ -101,4 +103,6 @@ header X-Version one;
 
 
 === TEST 16: no copy of a token is left behind
+(valgrind keeps what was freed)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: memory
