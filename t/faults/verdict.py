@@ -257,7 +257,7 @@ def figures(verdict):
             % (max(recoveries), statistics.median(recoveries))
     lost = verdict.world.pulse.stalls
     if lost:
-        yield "the machine itself was busy with other things for %.1f s" \
+        yield "the machine had no time for us during %.1f s" \
             % sum(b - a for a, b in lost)
     taken = [e["end"] - e["start"] for e in sent
              if e.get("status") == 200 and "error" not in e]

@@ -385,7 +385,7 @@ class Chaos(threading.Thread):
 class Pulse(threading.Thread):
     """Times at which this machine had no time for us: neither for nginx."""
 
-    BEAT, MISSED = 0.05, 0.25           # seconds
+    BEAT, MISSED = 0.05, 0.1            # seconds
 
     def __init__(self):
         super().__init__(daemon=True)
