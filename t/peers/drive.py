@@ -132,18 +132,19 @@ def workers(of=None):
 
 
 def owner(port, pids=None):
-    """The worker whose socket has that local port."""
-    inode = None
+    """The worker whose socket has that local port; connections to other
+    peers, one in TIME_WAIT among them, may have the same."""
+    sockets = set()
     with open("/proc/net/tcp") as f:
         for line in f.readlines()[1:]:
             fields = line.split()
             if int(fields[1].split(":")[1], 16) == port and \
-                    fields[2] != "00000000:0000":
-                inode = fields[9]
+                    fields[2] != "00000000:0000" and fields[9] != "0":
+                sockets.add("socket:[%s]" % fields[9])
     for pid in pids or workers():
         for fd in glob.glob("/proc/%d/fd/*" % pid):
             try:
-                if os.readlink(fd) == "socket:[%s]" % inode:
+                if os.readlink(fd) in sockets:
                     return pid
             except OSError:
                 pass

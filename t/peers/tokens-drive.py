@@ -181,10 +181,10 @@ async def bad(what):
 
 async def kill():
     """kill -9 of the worker in the middle of its fetch"""
-    api("/_set?delay=1")
+    api("/_set?delay=3")
     calls = [asyncio.ensure_future(ask()) for _ in range(40)]
-    pid = None
-    for _ in range(100):
+    pid, began = None, time.monotonic()
+    while time.monotonic() - began < 2.5:
         await asyncio.sleep(0.01)
         ports = api("/_state")["ports"]
         if ports:
