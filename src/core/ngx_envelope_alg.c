@@ -6,8 +6,9 @@
 
 #include "ngx_envelope_alg_key.h"
 
+#include "ngx_envelope_errors.h"
+
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 
 
 static ngx_int_t ngx_envelope_alg_fetch_md(ngx_envelope_alg_t *alg,
@@ -15,13 +16,10 @@ static ngx_int_t ngx_envelope_alg_fetch_md(ngx_envelope_alg_t *alg,
 static void ngx_envelope_alg_md_cleanup(void *data);
 static ngx_int_t ngx_envelope_alg_fetch_mac(ngx_envelope_alg_t *alg,
     ngx_pool_t *pool, ngx_envelope_reason_t *reason);
-static void ngx_envelope_alg_mac_cleanup(void *data);
 static ngx_uint_t ngx_envelope_alg_fits(const ngx_envelope_alg_def_t *def,
     const ngx_envelope_key_t *key);
 static ngx_uint_t ngx_envelope_alg_long_enough(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key);
-static ngx_int_t ngx_envelope_alg_digest(const ngx_envelope_alg_t *alg,
-    ngx_str_t *text, ngx_uint_t n, u_char *out, size_t *len);
 static ngx_int_t ngx_envelope_alg_hmac(const ngx_envelope_alg_t *alg,
     ngx_str_t *secret, ngx_str_t *text, ngx_uint_t n, u_char *out,
     size_t *len);
@@ -76,7 +74,6 @@ ngx_int_t
 ngx_envelope_alg_init(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
     ngx_str_t *name, ngx_envelope_reason_t *reason)
 {
-    ngx_int_t                      rc;
     const ngx_envelope_alg_def_t  *def;
 
     for (def = ngx_envelope_alg_defs; def->name.len; def++) {
@@ -94,21 +91,10 @@ ngx_envelope_alg_init(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
     alg->def = def;
     alg->kind = def->kind;
     alg->md = NULL;
-    alg->mac = NULL;
-    ngx_memzero(&alg->ready, sizeof(ngx_array_t));
+    alg->once = NULL;
+    alg->ready = NULL;
 
-    if (def->md) {
-        rc = ngx_envelope_alg_fetch_md(alg, pool, reason);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    if (def->kind == NGX_ENVELOPE_ALG_HMAC) {
-        return ngx_envelope_alg_fetch_mac(alg, pool, reason);
-    }
-
-    return NGX_OK;
+    return def->md ? ngx_envelope_alg_fetch_md(alg, pool, reason) : NGX_OK;
 }
 
 
@@ -116,6 +102,7 @@ static ngx_int_t
 ngx_envelope_alg_fetch_md(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
     ngx_envelope_reason_t *reason)
 {
+    EVP_MD_CTX          *ctx;
     ngx_pool_cleanup_t  *cln;
 
     cln = ngx_pool_cleanup_add(pool, 0);
@@ -125,13 +112,32 @@ ngx_envelope_alg_fetch_md(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
 
     alg->md = EVP_MD_fetch(NULL, alg->def->md, NULL);
     if (alg->md == NULL) {
-        ERR_clear_error();
+        ngx_envelope_errors_clear();
         return ngx_envelope_failed(reason, "EVP_MD_fetch(\"%s\") failed",
                                    alg->def->md);
     }
 
     cln->handler = ngx_envelope_alg_md_cleanup;
     cln->data = alg->md;
+
+    if (alg->kind == NGX_ENVELOPE_ALG_HMAC) {
+        return ngx_envelope_alg_fetch_mac(alg, pool, reason);
+    }
+
+    ctx = EVP_MD_CTX_new();
+
+    if (ctx == NULL || EVP_DigestInit_ex2(ctx, alg->md, NULL) != 1) {
+        EVP_MD_CTX_free(ctx);
+        ctx = NULL;
+    }
+
+    if (ngx_envelope_ready_add(&alg->once, pool, &ngx_envelope_ready_md, NULL,
+                               0, ctx)
+        != NGX_OK)
+    {
+        ngx_envelope_errors_clear();
+        return ngx_envelope_failed(reason, "%s failed", alg->def->md);
+    }
 
     return NGX_OK;
 }
@@ -144,18 +150,15 @@ ngx_envelope_alg_md_cleanup(void *data)
 }
 
 
+/* with its digest; the secret comes with each message */
+
 static ngx_int_t
 ngx_envelope_alg_fetch_mac(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
     ngx_envelope_reason_t *reason)
 {
-    EVP_MAC             *mac;
-    OSSL_PARAM           params[2];
-    ngx_pool_cleanup_t  *cln;
-
-    cln = ngx_pool_cleanup_add(pool, 0);
-    if (cln == NULL) {
-        return ngx_envelope_failed(reason, "out of memory");
-    }
+    EVP_MAC      *mac;
+    OSSL_PARAM    params[2];
+    EVP_MAC_CTX  *ctx;
 
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
                                                  (char *) alg->def->md, 0);
@@ -165,31 +168,23 @@ ngx_envelope_alg_fetch_mac(ngx_envelope_alg_t *alg, ngx_pool_t *pool,
 
     /* the context has a reference of its own */
 
-    alg->mac = EVP_MAC_CTX_new(mac);
+    ctx = EVP_MAC_CTX_new(mac);
     EVP_MAC_free(mac);
 
-    if (alg->mac == NULL) {
-        ERR_clear_error();
-        return ngx_envelope_failed(reason, "EVP_MAC_fetch(\"HMAC\") failed");
+    if (ctx && EVP_MAC_CTX_set_params(ctx, params) != 1) {
+        EVP_MAC_CTX_free(ctx);
+        ctx = NULL;
     }
 
-    cln->handler = ngx_envelope_alg_mac_cleanup;
-    cln->data = alg->mac;
-
-    if (EVP_MAC_CTX_set_params(alg->mac, params) != 1) {
-        ERR_clear_error();
-        return ngx_envelope_failed(reason, "EVP_MAC_CTX_set_params(\"%s\") "
-                                   "failed", alg->def->md);
+    if (ngx_envelope_ready_add(&alg->once, pool, &ngx_envelope_ready_mac,
+                               NULL, 0, ctx)
+        != NGX_OK)
+    {
+        ngx_envelope_errors_clear();
+        return ngx_envelope_failed(reason, "HMAC of %s failed", alg->def->md);
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_envelope_alg_mac_cleanup(void *data)
-{
-    EVP_MAC_CTX_free(data);
 }
 
 
@@ -199,7 +194,6 @@ ngx_envelope_alg_check(const ngx_envelope_alg_t *alg,
     ngx_envelope_reason_t *reason)
 {
     u_char                         buf[NGX_ENVELOPE_KEY_NAME_LEN];
-    EVP_MD_CTX                    *ctx;
     const ngx_envelope_alg_def_t  *def;
 
     def = alg->def;
@@ -228,14 +222,34 @@ ngx_envelope_alg_check(const ngx_envelope_alg_t *alg,
                                      &def->name);
     }
 
-    ctx = ngx_envelope_alg_key_start(alg, key, need_private);
-    if (ctx == NULL) {
-        ERR_clear_error();
+    if (ngx_envelope_alg_key_try(alg, key, need_private) != NGX_OK) {
+        ngx_envelope_errors_clear();
         return ngx_envelope_declined(reason, "this key's own parameters do "
                                      "not allow %V", &def->name);
     }
 
-    EVP_MD_CTX_free(ctx);
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_envelope_alg_prepare_secret(ngx_envelope_alg_t *alg, ngx_str_t *secret,
+    ngx_pool_t *pool, ngx_envelope_reason_t *reason)
+{
+    if (alg->kind != NGX_ENVELOPE_ALG_HMAC
+        || ngx_envelope_ready_find(alg->ready, secret->data, 0))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_envelope_ready_add(&alg->ready, pool, &ngx_envelope_ready_mac,
+                               secret->data, 0,
+                               ngx_envelope_ready_take(alg->once))
+        != NGX_OK)
+    {
+        ngx_envelope_errors_clear();
+        return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
+    }
 
     return NGX_OK;
 }
@@ -258,7 +272,7 @@ ngx_envelope_alg_fits(const ngx_envelope_alg_def_t *def,
     }
 
     if (EVP_PKEY_get_group_name(key->pkey, group, sizeof(group), &len) != 1) {
-        ERR_clear_error();
+        ngx_envelope_errors_clear();
         return 0;
     }
 
@@ -359,7 +373,7 @@ ngx_envelope_alg_keyless(const ngx_envelope_alg_t *alg, ngx_str_t *secret,
     }
 
     if (rc != NGX_OK) {
-        ERR_clear_error();
+        ngx_envelope_errors_clear();
         return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
     }
 
@@ -367,42 +381,41 @@ ngx_envelope_alg_keyless(const ngx_envelope_alg_t *alg, ngx_str_t *secret,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_envelope_alg_digest(const ngx_envelope_alg_t *alg, ngx_str_t *text,
     ngx_uint_t n, u_char *out, size_t *len)
 {
-    ngx_int_t     rc;
     ngx_uint_t    i;
     EVP_MD_CTX   *ctx;
     unsigned int  size;
 
-    rc = NGX_ERROR;
+    ctx = ngx_envelope_ready_take(alg->once);
 
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (EVP_DigestInit_ex(ctx, alg->md, NULL) != 1) {
-        goto done;
+    if (ctx == NULL || EVP_DigestInit_ex2(ctx, alg->md, NULL) != 1) {
+        goto failed;
     }
 
     for (i = 0; i < n; i++) {
         if (EVP_DigestUpdate(ctx, text[i].data, text[i].len) != 1) {
-            goto done;
+            goto failed;
         }
     }
 
-    if (EVP_DigestFinal_ex(ctx, out, &size) == 1) {
-        *len = size;
-        rc = NGX_OK;
+    if (EVP_DigestFinal_ex(ctx, out, &size) != 1) {
+        goto failed;
     }
 
-done:
+    *len = size;
+
+    ngx_envelope_ready_give(alg->once, ctx);
+
+    return NGX_OK;
+
+failed:
 
     EVP_MD_CTX_free(ctx);
 
-    return rc;
+    return NGX_ERROR;
 }
 
 
@@ -410,34 +423,44 @@ static ngx_int_t
 ngx_envelope_alg_hmac(const ngx_envelope_alg_t *alg, ngx_str_t *secret,
     ngx_str_t *text, ngx_uint_t n, u_char *out, size_t *len)
 {
-    ngx_int_t     rc;
-    ngx_uint_t    i;
-    EVP_MAC_CTX  *ctx;
+    ngx_uint_t             i;
+    EVP_MAC_CTX           *ctx;
+    ngx_envelope_ready_t  *ready;
 
-    rc = NGX_ERROR;
+    ready = ngx_envelope_ready_find(alg->ready, secret->data, 0);
 
-    ctx = EVP_MAC_CTX_dup(alg->mac);
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
+    ctx = ngx_envelope_ready_take(ready ? ready : alg->once);
 
-    if (EVP_MAC_init(ctx, secret->data, secret->len, NULL) != 1) {
-        goto done;
+    /* OpenSSL before 3.0.3 does not start anew with the key it has */
+
+    if (ctx == NULL
+        || EVP_MAC_init(ctx, secret->data, secret->len, NULL) != 1)
+    {
+        goto failed;
     }
 
     for (i = 0; i < n; i++) {
         if (EVP_MAC_update(ctx, text[i].data, text[i].len) != 1) {
-            goto done;
+            goto failed;
         }
     }
 
-    if (EVP_MAC_final(ctx, out, len, EVP_MAX_MD_SIZE) == 1) {
-        rc = NGX_OK;
+    if (EVP_MAC_final(ctx, out, len, EVP_MAX_MD_SIZE) != 1) {
+        goto failed;
     }
 
-done:
+    if (ready) {
+        ngx_envelope_ready_give(ready, ctx);
+
+    } else {
+        EVP_MAC_CTX_free(ctx);
+    }
+
+    return NGX_OK;
+
+failed:
 
     EVP_MAC_CTX_free(ctx);
 
-    return rc;
+    return NGX_ERROR;
 }

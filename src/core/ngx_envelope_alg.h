@@ -9,6 +9,7 @@
 
 
 #include "ngx_envelope_key.h"
+#include "ngx_envelope_ready.h"
 
 
 /* what a signature algorithm is keyed with */
@@ -28,9 +29,9 @@ typedef struct {
     ngx_envelope_alg_kind_e        kind;
     EVP_MD                        *md;    /* fetched, owned by the pool;
                                              NULL for eddsa */
-    EVP_MAC_CTX                   *mac;   /* of HMAC only: with the digest,
-                                             to be copied; likewise */
-    ngx_array_t                    ready; /* see .._alg_prepare() */
+    ngx_envelope_ready_t          *once;  /* what hashes, for HMAC and for
+                                             all else but eddsa */
+    ngx_envelope_ready_t          *ready; /* see .._alg_prepare() */
 } ngx_envelope_alg_t;
 
 
@@ -56,13 +57,20 @@ ngx_int_t ngx_envelope_alg_check(const ngx_envelope_alg_t *alg,
 
 /*
  * Does once what signing (or verifying) with that key takes each time: checks
- * it as above and keeps a context that is set up, of which every message
- * gets a copy.  The pool owns it, and the key is known by its address.
+ * it as above and keeps a context that is set up, see ngx_envelope_ready.h.
  */
 
 ngx_int_t ngx_envelope_alg_prepare(ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign, ngx_pool_t *pool,
     ngx_envelope_reason_t *reason);
+
+/*
+ * The same for HMAC and a secret of the configuration, known by the address
+ * of its bytes.  What is made for any other secret is freed with its message.
+ */
+
+ngx_int_t ngx_envelope_alg_prepare_secret(ngx_envelope_alg_t *alg,
+    ngx_str_t *secret, ngx_pool_t *pool, ngx_envelope_reason_t *reason);
 
 /*
  * "key" is for PUBLIC and has passed ngx_envelope_alg_check(), "secret" is

@@ -5,37 +5,43 @@
 
 
 #include "ngx_envelope_alg_key.h"
+#include "ngx_envelope_errors.h"
 #include "ngx_envelope_secret.h"
 
 #include <openssl/bn.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 
-/* a key that the algorithm has been prepared for, to sign or to verify */
-
-typedef struct {
-    const ngx_envelope_key_t     *key;
-    ngx_uint_t                    sign;
-    EVP_MD_CTX                   *ctx;
-} ngx_envelope_alg_ready_t;
-
-
-static EVP_MD_CTX *ngx_envelope_alg_ready(const ngx_envelope_alg_t *alg,
+static void *ngx_envelope_alg_start(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign);
-static void ngx_envelope_alg_ready_cleanup(void *data);
-static EVP_MD_CTX *ngx_envelope_alg_context(const ngx_envelope_alg_t *alg,
+static EVP_PKEY_CTX *ngx_envelope_alg_start_key(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign);
+static EVP_MD_CTX *ngx_envelope_alg_start_whole(const ngx_envelope_key_t *key,
+    ngx_uint_t sign);
+static void *ngx_envelope_alg_take(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign);
+static void ngx_envelope_alg_give(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign, void *ctx,
+    ngx_uint_t good);
 static ngx_int_t ngx_envelope_alg_join(ngx_pool_t *pool, ngx_str_t *text,
     ngx_uint_t n, ngx_str_t *joined);
-static int ngx_envelope_alg_sign_final(const ngx_envelope_alg_t *alg,
-    EVP_MD_CTX *ctx, ngx_str_t *text, ngx_uint_t n, ngx_str_t *sig);
-static int ngx_envelope_alg_verify_final(const ngx_envelope_alg_t *alg,
-    EVP_MD_CTX *ctx, ngx_str_t *text, ngx_uint_t n, u_char *sig, size_t len);
+static int ngx_envelope_alg_sign_text(const ngx_envelope_alg_t *alg,
+    void *ctx, ngx_str_t *text, ngx_uint_t n, ngx_str_t *sig);
+static int ngx_envelope_alg_verify_text(const ngx_envelope_alg_t *alg,
+    void *ctx, ngx_str_t *text, ngx_uint_t n, ngx_str_t *sig);
 static ngx_int_t ngx_envelope_alg_from_der(ngx_str_t *sig, size_t half);
 static int ngx_envelope_alg_to_der(ngx_str_t *sig, size_t half,
     u_char **der);
+
+
+/* Ed25519 takes the text itself, and another type of context for that */
+
+static ngx_inline const ngx_envelope_ready_type_t *
+ngx_envelope_alg_type(const ngx_envelope_alg_t *alg)
+{
+    return alg->md ? &ngx_envelope_ready_pkey : &ngx_envelope_ready_md;
+}
 
 
 ngx_int_t
@@ -43,96 +49,46 @@ ngx_envelope_alg_prepare(ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign, ngx_pool_t *pool,
     ngx_envelope_reason_t *reason)
 {
-    ngx_int_t                  rc;
-    ngx_pool_cleanup_t        *cln;
-    ngx_envelope_alg_ready_t  *ready;
+    ngx_int_t  rc;
 
     rc = ngx_envelope_alg_check(alg, key, sign, reason);
 
-    if (rc != NGX_OK || ngx_envelope_alg_ready(alg, key, sign)) {
+    if (rc != NGX_OK || ngx_envelope_ready_find(alg->ready, key, sign)) {
         return rc;
     }
 
-    if (alg->ready.elts == NULL
-        && ngx_array_init(&alg->ready, pool, 2,
-                          sizeof(ngx_envelope_alg_ready_t))
-           != NGX_OK)
+    if (ngx_envelope_ready_add(&alg->ready, pool, ngx_envelope_alg_type(alg),
+                               key, sign,
+                               ngx_envelope_alg_start(alg, key, sign))
+        != NGX_OK)
     {
-        return ngx_envelope_failed(reason, "out of memory");
-    }
-
-    cln = ngx_pool_cleanup_add(pool, 0);
-    ready = ngx_array_push(&alg->ready);
-
-    if (cln == NULL || ready == NULL) {
-        return ngx_envelope_failed(reason, "out of memory");
-    }
-
-    ready->key = key;
-    ready->sign = sign;
-    ready->ctx = ngx_envelope_alg_key_start(alg, key, sign);
-
-    if (ready->ctx == NULL) {
-        alg->ready.nelts--;
-        ERR_clear_error();
+        ngx_envelope_errors_clear();
         return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
     }
-
-    cln->handler = ngx_envelope_alg_ready_cleanup;
-    cln->data = ready->ctx;
 
     return NGX_OK;
 }
 
 
-static EVP_MD_CTX *
-ngx_envelope_alg_ready(const ngx_envelope_alg_t *alg,
+ngx_int_t
+ngx_envelope_alg_key_try(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign)
 {
-    ngx_uint_t                 i;
-    ngx_envelope_alg_ready_t  *ready;
+    void  *ctx;
 
-    ready = alg->ready.elts;
+    ctx = ngx_envelope_alg_start(alg, key, sign);
+    ngx_envelope_alg_type(alg)->free(ctx);
 
-    for (i = 0; i < alg->ready.nelts; i++) {
-        if (ready[i].key == key && ready[i].sign == sign) {
-            return ready[i].ctx;
-        }
-    }
-
-    return NULL;
+    return ctx ? NGX_OK : NGX_DECLINED;
 }
 
 
-static void
-ngx_envelope_alg_ready_cleanup(void *data)
-{
-    EVP_MD_CTX_free(data);
-}
-
-
-/* a copy of the context that was prepared, or a new one where none was */
-
-static EVP_MD_CTX *
-ngx_envelope_alg_context(const ngx_envelope_alg_t *alg,
+static void *
+ngx_envelope_alg_start(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign)
 {
-    EVP_MD_CTX  *ready, *ctx;
-
-    ready = ngx_envelope_alg_ready(alg, key, sign);
-
-    if (ready == NULL) {
-        return ngx_envelope_alg_key_start(alg, key, sign);
-    }
-
-    ctx = EVP_MD_CTX_new();
-
-    if (ctx == NULL || EVP_MD_CTX_copy_ex(ctx, ready) != 1) {
-        EVP_MD_CTX_free(ctx);
-        return NULL;
-    }
-
-    return ctx;
+    return alg->md ? (void *) ngx_envelope_alg_start_key(alg, key, sign)
+                   : (void *) ngx_envelope_alg_start_whole(key, sign);
 }
 
 
@@ -141,22 +97,18 @@ ngx_envelope_alg_context(const ngx_envelope_alg_t *alg,
  * RSA_PSS_SALTLEN_DIGEST takes no other length of salt.
  */
 
-EVP_MD_CTX *
-ngx_envelope_alg_key_start(const ngx_envelope_alg_t *alg,
+static EVP_PKEY_CTX *
+ngx_envelope_alg_start_key(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign)
 {
-    int            rc;
-    EVP_MD_CTX    *ctx;
-    EVP_PKEY_CTX  *pctx;
+    EVP_PKEY_CTX  *ctx;
 
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL) {
-        return NULL;
-    }
+    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 
-    rc = sign ? EVP_DigestSignInit(ctx, &pctx, alg->md, NULL, key->pkey)
-              : EVP_DigestVerifyInit(ctx, &pctx, alg->md, NULL, key->pkey);
-    if (rc != 1) {
+    if (ctx == NULL
+        || (sign ? EVP_PKEY_sign_init(ctx) : EVP_PKEY_verify_init(ctx)) != 1
+        || EVP_PKEY_CTX_set_signature_md(ctx, alg->md) != 1)
+    {
         goto failed;
     }
 
@@ -164,9 +116,9 @@ ngx_envelope_alg_key_start(const ngx_envelope_alg_t *alg,
         return ctx;
     }
 
-    if (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) != 1
-        || EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, alg->md) != 1
-        || EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) != 1)
+    if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) != 1
+        || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, alg->md) != 1
+        || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) != 1)
     {
         goto failed;
     }
@@ -175,9 +127,64 @@ ngx_envelope_alg_key_start(const ngx_envelope_alg_t *alg,
 
 failed:
 
-    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_CTX_free(ctx);
 
     return NULL;
+}
+
+
+static EVP_MD_CTX *
+ngx_envelope_alg_start_whole(const ngx_envelope_key_t *key, ngx_uint_t sign)
+{
+    EVP_MD_CTX  *ctx;
+
+    ctx = EVP_MD_CTX_new();
+
+    if (ctx == NULL
+        || (sign ? EVP_DigestSignInit(ctx, NULL, NULL, NULL, key->pkey)
+                 : EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key->pkey))
+           != 1)
+    {
+        EVP_MD_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+/* one that was prepared, or a new one where none was */
+
+static void *
+ngx_envelope_alg_take(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign)
+{
+    ngx_envelope_ready_t  *ready;
+
+    ready = ngx_envelope_ready_find(alg->ready, key, sign);
+
+    return ready ? ngx_envelope_ready_take(ready)
+                 : ngx_envelope_alg_start(alg, key, sign);
+}
+
+
+/* Ed25519's can be used but once */
+
+static void
+ngx_envelope_alg_give(const ngx_envelope_alg_t *alg,
+    const ngx_envelope_key_t *key, ngx_uint_t sign, void *ctx,
+    ngx_uint_t good)
+{
+    ngx_envelope_ready_t  *ready;
+
+    ready = ngx_envelope_ready_find(alg->ready, key, sign);
+
+    if (good && ready && alg->md) {
+        ngx_envelope_ready_give(ready, ctx);
+
+    } else {
+        ngx_envelope_alg_type(alg)->free(ctx);
+    }
 }
 
 
@@ -228,8 +235,9 @@ ngx_envelope_alg_key_sign(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_pool_t *pool, ngx_str_t *text,
     ngx_uint_t n, ngx_str_t *sig, ngx_envelope_reason_t *reason)
 {
+    void        *ctx;
     ngx_str_t    joined;
-    EVP_MD_CTX  *ctx;
+    ngx_uint_t   good;
 
     if (!key->has_private) {
         return ngx_envelope_declined(reason, "%V needs a private key here, "
@@ -251,30 +259,21 @@ ngx_envelope_alg_key_sign(const ngx_envelope_alg_t *alg,
         n = 1;
     }
 
-    ctx = ngx_envelope_alg_context(alg, key, 1);
+    ctx = ngx_envelope_alg_take(alg, key, 1);
 
-    if (ctx == NULL
-        || ngx_envelope_alg_sign_final(alg, ctx, text, n, sig) != 1)
+    good = (ctx && ngx_envelope_alg_sign_text(alg, ctx, text, n, sig) == 1);
+
+    ngx_envelope_alg_give(alg, key, 1, ctx, good);
+
+    if (!good
+        || (alg->def->half
+            && ngx_envelope_alg_from_der(sig, alg->def->half) != NGX_OK))
     {
-        goto failed;
+        ngx_envelope_errors_clear();
+        return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
     }
-
-    if (alg->def->half
-        && ngx_envelope_alg_from_der(sig, alg->def->half) != NGX_OK)
-    {
-        goto failed;
-    }
-
-    EVP_MD_CTX_free(ctx);
 
     return NGX_OK;
-
-failed:
-
-    EVP_MD_CTX_free(ctx);
-    ERR_clear_error();
-
-    return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
 }
 
 
@@ -284,10 +283,10 @@ ngx_envelope_alg_key_verify(const ngx_envelope_alg_t *alg,
     ngx_uint_t n, ngx_str_t *sig, ngx_envelope_reason_t *reason)
 {
     int          len;
+    void        *ctx;
     u_char      *der;
-    ngx_int_t    rc;
     ngx_str_t    joined, given;
-    EVP_MD_CTX  *ctx;
+    ngx_uint_t   good;
 
     if (alg->md == NULL) {
         if (ngx_envelope_alg_join(pool, text, n, &joined) != NGX_OK) {
@@ -301,85 +300,84 @@ ngx_envelope_alg_key_verify(const ngx_envelope_alg_t *alg,
     der = NULL;
     given = *sig;
 
-    ctx = ngx_envelope_alg_context(alg, key, 0);
-    if (ctx == NULL) {
-        rc = ngx_envelope_failed(reason, "%V failed", &alg->def->name);
-        goto done;
-    }
-
-    rc = NGX_DECLINED;
-
     if (alg->def->half) {
         len = ngx_envelope_alg_to_der(sig, alg->def->half, &der);
-        if (len <= 0) {
-            goto done;
-        }
-
         given.data = der;
-        given.len = len;
+        given.len = ngx_max(len, 0);
     }
+
+    ctx = ngx_envelope_alg_take(alg, key, 0);
 
     /* anything but exactly 1, a fault inside OpenSSL too, is a refusal */
 
-    if (ngx_envelope_alg_verify_final(alg, ctx, text, n, given.data,
-                                      given.len)
-        == 1)
-    {
-        rc = NGX_OK;
-    }
+    good = (ctx
+            && given.len
+            && ngx_envelope_alg_verify_text(alg, ctx, text, n, &given) == 1);
 
-done:
+    ngx_envelope_alg_give(alg, key, 0, ctx, good);
 
     OPENSSL_free(der);
-    EVP_MD_CTX_free(ctx);
-    ERR_clear_error();
+    ngx_envelope_errors_clear();
 
-    if (rc == NGX_DECLINED) {
+    if (ctx == NULL) {
+        return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
+    }
+
+    if (!good) {
         return ngx_envelope_declined(reason, NGX_ENVELOPE_ALG_MISMATCH);
     }
 
-    return rc;
+    return NGX_OK;
 }
 
 
 static int
-ngx_envelope_alg_sign_final(const ngx_envelope_alg_t *alg, EVP_MD_CTX *ctx,
+ngx_envelope_alg_sign_text(const ngx_envelope_alg_t *alg, void *ctx,
     ngx_str_t *text, ngx_uint_t n, ngx_str_t *sig)
 {
-    ngx_uint_t  i;
+    int     rc;
+    size_t  len;
+    u_char  digest[EVP_MAX_MD_SIZE];
 
     if (alg->md == NULL) {
         return EVP_DigestSign(ctx, sig->data, &sig->len, text->data,
                               text->len);
     }
 
-    for (i = 0; i < n; i++) {
-        if (EVP_DigestSignUpdate(ctx, text[i].data, text[i].len) != 1) {
-            return 0;
-        }
+    if (ngx_envelope_alg_digest(alg, text, n, digest, &len) != NGX_OK) {
+        return 0;
     }
 
-    return EVP_DigestSignFinal(ctx, sig->data, &sig->len);
+    rc = EVP_PKEY_sign(ctx, sig->data, &sig->len, digest, len);
+
+    OPENSSL_cleanse(digest, sizeof(digest));
+
+    return rc;
 }
 
 
 static int
-ngx_envelope_alg_verify_final(const ngx_envelope_alg_t *alg, EVP_MD_CTX *ctx,
-    ngx_str_t *text, ngx_uint_t n, u_char *sig, size_t len)
+ngx_envelope_alg_verify_text(const ngx_envelope_alg_t *alg, void *ctx,
+    ngx_str_t *text, ngx_uint_t n, ngx_str_t *sig)
 {
-    ngx_uint_t  i;
+    int     rc;
+    size_t  len;
+    u_char  digest[EVP_MAX_MD_SIZE];
 
     if (alg->md == NULL) {
-        return EVP_DigestVerify(ctx, sig, len, text->data, text->len);
+        return EVP_DigestVerify(ctx, sig->data, sig->len, text->data,
+                                text->len);
     }
 
-    for (i = 0; i < n; i++) {
-        if (EVP_DigestVerifyUpdate(ctx, text[i].data, text[i].len) != 1) {
-            return 0;
-        }
+    if (ngx_envelope_alg_digest(alg, text, n, digest, &len) != NGX_OK) {
+        return 0;
     }
 
-    return EVP_DigestVerifyFinal(ctx, sig, len);
+    rc = EVP_PKEY_verify(ctx, sig->data, sig->len, digest, len);
+
+    OPENSSL_cleanse(digest, sizeof(digest));
+
+    return rc;
 }
 
 

@@ -34,12 +34,17 @@ struct ngx_envelope_alg_def_s {
 
 
 /*
- * A context set up to sign or to verify; NULL with something on OpenSSL's
- * error queue when the key does not allow it.
+ * Whether a context to sign or to verify can be set up with that key; if not
+ * there is something on OpenSSL's error queue.
  */
 
-EVP_MD_CTX *ngx_envelope_alg_key_start(const ngx_envelope_alg_t *alg,
+ngx_int_t ngx_envelope_alg_key_try(const ngx_envelope_alg_t *alg,
     const ngx_envelope_key_t *key, ngx_uint_t sign);
+
+/* the digest of the text; "out" has room for EVP_MAX_MD_SIZE bytes */
+
+ngx_int_t ngx_envelope_alg_digest(const ngx_envelope_alg_t *alg,
+    ngx_str_t *text, ngx_uint_t n, u_char *out, size_t *len);
 
 /* as in ngx_envelope_alg.h, for NGX_ENVELOPE_ALG_PUBLIC */
 

@@ -5,9 +5,9 @@
 
 
 #include "ngx_envelope_rsa.h"
+#include "ngx_envelope_errors.h"
 #include "ngx_envelope_secret.h"
 
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 
@@ -35,15 +35,6 @@ typedef struct {
 } ngx_envelope_rsa_scheme_t;
 
 
-/* a key that a scheme has been prepared for, in one direction */
-
-typedef struct {
-    const ngx_envelope_key_t     *key;
-    ngx_uint_t                    seal;
-    EVP_PKEY_CTX                 *ctx;
-} ngx_envelope_rsa_ready_t;
-
-
 /* what became of a block; its bytes are where they belong in the output */
 
 typedef struct {
@@ -57,9 +48,10 @@ typedef struct {
 
 typedef struct {
     const ngx_envelope_rsa_t     *rsa;
+    const ngx_envelope_key_t     *key;
     const ngx_envelope_rsa_op_t  *op;
-    EVP_PKEY_CTX                 *ready;   /* NULL: it was not prepared */
-    EVP_PKEY_CTX                 *ctx;     /* of this text alone */
+    ngx_envelope_ready_t         *ready;   /* NULL: it was not prepared */
+    EVP_PKEY_CTX                 *ctx;     /* unless each block has its own */
     size_t                        k;       /* bytes of the key */
     size_t                        piece;   /* .. of input in each block */
     ngx_uint_t                    n;       /* blocks */
@@ -77,12 +69,11 @@ static ngx_int_t ngx_envelope_rsa_digest(EVP_MD **md, ngx_pool_t *pool,
 static void ngx_envelope_rsa_digest_cleanup(void *data);
 static EVP_PKEY_CTX *ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op);
-static EVP_PKEY_CTX *ngx_envelope_rsa_dup(ngx_envelope_rsa_work_t *work);
+static EVP_PKEY_CTX *ngx_envelope_rsa_take(ngx_envelope_rsa_work_t *work);
+static void ngx_envelope_rsa_give(ngx_envelope_rsa_work_t *work,
+    EVP_PKEY_CTX *ctx);
 static ngx_int_t ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa,
     EVP_PKEY_CTX *ctx);
-static EVP_PKEY_CTX *ngx_envelope_rsa_ready(const ngx_envelope_rsa_t *rsa,
-    const ngx_envelope_key_t *key, ngx_uint_t seal);
-static void ngx_envelope_rsa_ready_cleanup(void *data);
 static ngx_int_t ngx_envelope_rsa_set_label(const ngx_envelope_rsa_t *rsa,
     EVP_PKEY_CTX *ctx);
 static ngx_int_t ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
@@ -129,7 +120,7 @@ ngx_envelope_rsa_init(ngx_envelope_rsa_t *rsa, ngx_pool_t *pool,
     ngx_int_t  rc;
     ngx_str_t  name;
 
-    ngx_memzero(&rsa->ready, sizeof(ngx_array_t));
+    rsa->ready = NULL;
 
     if (hash->len) {
         name = *hash;
@@ -178,7 +169,7 @@ ngx_envelope_rsa_digest(EVP_MD **md, ngx_pool_t *pool, ngx_str_t *name,
 
     *md = EVP_MD_fetch(NULL, (char *) digest->data, NULL);
     if (*md == NULL) {
-        ERR_clear_error();
+        ngx_envelope_errors_clear();
         return ngx_envelope_failed(reason, "EVP_MD_fetch(\"%V\") failed",
                                    name);
     }
@@ -245,8 +236,6 @@ ngx_envelope_rsa_prepare(ngx_envelope_rsa_t *rsa,
     ngx_envelope_reason_t *reason)
 {
     ngx_int_t                         rc;
-    ngx_pool_cleanup_t               *cln;
-    ngx_envelope_rsa_ready_t         *ready;
     const ngx_envelope_rsa_scheme_t  *scheme;
 
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
@@ -256,65 +245,22 @@ ngx_envelope_rsa_prepare(ngx_envelope_rsa_t *rsa,
                                          == NGX_ENVELOPE_RSA_PRIVATE),
                                 reason);
 
-    if (rc != NGX_OK || ngx_envelope_rsa_ready(rsa, key, seal)) {
+    if (rc != NGX_OK || ngx_envelope_ready_find(rsa->ready, key, seal)) {
         return rc;
     }
 
-    if (rsa->ready.elts == NULL
-        && ngx_array_init(&rsa->ready, pool, 2,
-                          sizeof(ngx_envelope_rsa_ready_t))
-           != NGX_OK)
+    if (ngx_envelope_ready_add(&rsa->ready, pool, &ngx_envelope_ready_pkey,
+                               key, seal,
+                               ngx_envelope_rsa_start(rsa, key,
+                                                      seal ? &scheme->seal
+                                                           : &scheme->open))
+        != NGX_OK)
     {
-        return ngx_envelope_failed(reason, "out of memory");
-    }
-
-    cln = ngx_pool_cleanup_add(pool, 0);
-    ready = ngx_array_push(&rsa->ready);
-
-    if (cln == NULL || ready == NULL) {
-        return ngx_envelope_failed(reason, "out of memory");
-    }
-
-    ready->key = key;
-    ready->seal = seal;
-    ready->ctx = ngx_envelope_rsa_start(rsa, key,
-                                        seal ? &scheme->seal : &scheme->open);
-    if (ready->ctx == NULL) {
-        rsa->ready.nelts--;
-        ERR_clear_error();
+        ngx_envelope_errors_clear();
         return ngx_envelope_failed(reason, "%V failed", &scheme->name);
     }
 
-    cln->handler = ngx_envelope_rsa_ready_cleanup;
-    cln->data = ready->ctx;
-
     return NGX_OK;
-}
-
-
-static EVP_PKEY_CTX *
-ngx_envelope_rsa_ready(const ngx_envelope_rsa_t *rsa,
-    const ngx_envelope_key_t *key, ngx_uint_t seal)
-{
-    ngx_uint_t                 i;
-    ngx_envelope_rsa_ready_t  *ready;
-
-    ready = rsa->ready.elts;
-
-    for (i = 0; i < rsa->ready.nelts; i++) {
-        if (ready[i].key == key && ready[i].seal == seal) {
-            return ready[i].ctx;
-        }
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_envelope_rsa_ready_cleanup(void *data)
-{
-    EVP_PKEY_CTX_free(data);
 }
 
 
@@ -342,7 +288,7 @@ ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
 
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
 
-    work.ready = ngx_envelope_rsa_ready(rsa, key, 1);
+    work.ready = ngx_envelope_ready_find(rsa->ready, key, 1);
 
     if (work.ready == NULL) {
         rc = ngx_envelope_rsa_check(rsa, key,
@@ -408,7 +354,7 @@ ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
 
     scheme = &ngx_envelope_rsa_schemes[rsa->padding];
 
-    work.ready = ngx_envelope_rsa_ready(rsa, key, 0);
+    work.ready = ngx_envelope_ready_find(rsa->ready, key, 0);
 
     if (work.ready == NULL) {
         rc = ngx_envelope_rsa_check(rsa, key,
@@ -496,17 +442,15 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
         return NGX_ERROR;
     }
 
-    work->ctx = work->ready ? EVP_PKEY_CTX_dup(work->ready)
-                            : ngx_envelope_rsa_start(rsa, key, op);
+    work->key = key;
+    work->ctx = NULL;
 
-    if (work->ctx == NULL) {
-        goto done;
-    }
+    if (!work->shared) {
+        work->ctx = ngx_envelope_rsa_take(work);
 
-    if (!work->shared
-        && ngx_envelope_rsa_set_label(rsa, work->ctx) != NGX_OK)
-    {
-        goto done;
+        if (work->ctx == NULL) {
+            goto done;
+        }
     }
 
     if (each) {
@@ -522,8 +466,8 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
 
 done:
 
-    EVP_PKEY_CTX_free(work->ctx);
-    ERR_clear_error();
+    ngx_envelope_rsa_give(work, work->ctx);
+    ngx_envelope_errors_clear();
 
     return rc;
 }
@@ -532,8 +476,9 @@ done:
 /*
  * One block, into the place that it would have if all were as long as can
  * be; OpenSSL wants room for k bytes each time.  The error queue is cleared
- * whether there is something on it or not, so that the way a good block
- * takes and the way a bad one takes are the same.
+ * whether there is something on it or not, and the context is used again
+ * whatever became of the block, so that the way a good block takes and the
+ * way a bad one takes are the same.
  *
  * On a thread of its own it takes a context of its own.
  */
@@ -549,10 +494,10 @@ ngx_envelope_rsa_block(void *data, ngx_uint_t i)
 
     block = &work->block[i];
 
-    ctx = work->shared ? ngx_envelope_rsa_dup(work) : work->ctx;
+    ctx = work->shared ? ngx_envelope_rsa_take(work) : work->ctx;
 
     if (ctx == NULL) {
-        ERR_clear_error();
+        ngx_envelope_errors_clear();
         return;
     }
 
@@ -567,7 +512,7 @@ ngx_envelope_rsa_block(void *data, ngx_uint_t i)
     ERR_clear_error();
 
     if (work->shared) {
-        EVP_PKEY_CTX_free(ctx);
+        ngx_envelope_rsa_give(work, ctx);
     }
 }
 
@@ -636,21 +581,31 @@ ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
  */
 
 static EVP_PKEY_CTX *
-ngx_envelope_rsa_dup(ngx_envelope_rsa_work_t *work)
+ngx_envelope_rsa_take(ngx_envelope_rsa_work_t *work)
 {
     EVP_PKEY_CTX  *ctx;
 
-    ctx = EVP_PKEY_CTX_dup(work->ctx);
-    if (ctx == NULL) {
-        return NULL;
-    }
+    ctx = work->ready ? ngx_envelope_ready_take(work->ready)
+                      : ngx_envelope_rsa_start(work->rsa, work->key, work->op);
 
-    if (ngx_envelope_rsa_set_label(work->rsa, ctx) != NGX_OK) {
+    if (ctx && ngx_envelope_rsa_set_label(work->rsa, ctx) != NGX_OK) {
         EVP_PKEY_CTX_free(ctx);
         return NULL;
     }
 
     return ctx;
+}
+
+
+static void
+ngx_envelope_rsa_give(ngx_envelope_rsa_work_t *work, EVP_PKEY_CTX *ctx)
+{
+    if (ctx && work->ready) {
+        ngx_envelope_ready_give(work->ready, ctx);
+
+    } else {
+        EVP_PKEY_CTX_free(ctx);
+    }
 }
 
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_envelope_key.h"
+#include "ngx_envelope_ready.h"
 
 
 /*
@@ -37,7 +38,7 @@ typedef struct {
     EVP_MD                      *hash;     /* OAEP only; owned by the pool */
     EVP_MD                      *mgf1;
     ngx_str_t                    label;    /* of OAEP, may be empty */
-    ngx_array_t                  ready;    /* see .._rsa_prepare() */
+    ngx_envelope_ready_t        *ready;    /* see .._rsa_prepare() */
 } ngx_envelope_rsa_t;
 
 
@@ -77,9 +78,8 @@ ngx_int_t ngx_envelope_rsa_check(const ngx_envelope_rsa_t *rsa,
 
 /*
  * Does once what sealing (or opening) with that key takes each time: checks
- * the key as above and keeps a context that is set up, of which every
- * message gets a copy.  The padding and the label are final by then; the
- * pool owns the context, and the key is known by its address.
+ * the key as above and keeps a context that is set up, see
+ * ngx_envelope_ready.h.  The padding and the label are final by then.
  */
 
 ngx_int_t ngx_envelope_rsa_prepare(ngx_envelope_rsa_t *rsa,

@@ -19,6 +19,9 @@ static ngx_int_t ngx_envelope_sign_kid(ngx_envelope_format_t *format,
 static ngx_int_t ngx_envelope_sign_except(ngx_envelope_format_t *format,
     ngx_envelope_sign_t *sign, ngx_str_t *names,
     ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_envelope_sign_prepare_secrets(
+    ngx_envelope_format_t *format, ngx_envelope_sign_t *sign,
+    ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_envelope_sign_check_keys(ngx_envelope_format_t *format,
     ngx_envelope_sign_t *sign, ngx_uint_t all, ngx_uint_t need_private,
     ngx_envelope_reason_t *reason);
@@ -320,7 +323,7 @@ ngx_envelope_sign_check_keys(ngx_envelope_format_t *format,
     ngx_envelope_ring_t  **rings;
 
     if (sign->alg.kind != NGX_ENVELOPE_ALG_PUBLIC) {
-        return NGX_OK;
+        return ngx_envelope_sign_prepare_secrets(format, sign, reason);
     }
 
     rings = format->rings.elts;
@@ -334,6 +337,36 @@ ngx_envelope_sign_check_keys(ngx_envelope_format_t *format,
         if (rc != NGX_OK) {
             ngx_envelope_reason_prepend(reason, "key \"%V\": ",
                                         &sign->key.text);
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_envelope_sign_prepare_secrets(ngx_envelope_format_t *format,
+    ngx_envelope_sign_t *sign, ngx_envelope_reason_t *reason)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_envelope_ring_t          **rings, *ring;
+    ngx_envelope_shared_secret_t  *secrets;
+
+    if (sign->key.kind != NGX_ENVELOPE_REF_RING) {
+        return NGX_OK;
+    }
+
+    rings = format->rings.elts;
+    ring = rings[sign->key.index];
+    secrets = ring->secrets.elts;
+
+    for (i = 0; i < ring->secrets.nelts; i++) {
+
+        rc = ngx_envelope_alg_prepare_secret(&sign->alg, &secrets[i].value,
+                                             format->pool, reason);
+        if (rc != NGX_OK) {
             return rc;
         }
     }

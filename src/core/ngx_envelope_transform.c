@@ -5,9 +5,8 @@
 
 
 #include "ngx_envelope_run.h"
+#include "ngx_envelope_errors.h"
 #include "ngx_envelope_secret.h"
-
-#include <openssl/err.h>
 
 
 static ngx_int_t ngx_envelope_run_init(ngx_envelope_run_t *run,
@@ -61,7 +60,7 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
 
     /* OpenSSL may have succeeded and still queued an error on the way */
 
-    ERR_clear_error();
+    ngx_envelope_errors_clear();
 
     if (rc == NGX_DONE) {
         output->statement = NULL;

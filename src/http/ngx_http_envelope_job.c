@@ -7,10 +7,10 @@
 #include "ngx_http_envelope_job.h"
 #include "ngx_http_envelope_once.h"
 #include "ngx_http_envelope_threads.h"
+#include "ngx_envelope_errors.h"
 #include "ngx_envelope_secret.h"
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/rand.h>
 
 
@@ -220,7 +220,7 @@ ngx_http_envelope_job_run(ngx_http_envelope_job_t *job)
 
     /* else nginx's TLS would report the leftovers as its own */
 
-    ERR_clear_error();
+    ngx_envelope_errors_clear();
 }
 
 
