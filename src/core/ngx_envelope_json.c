@@ -80,7 +80,10 @@ static u_char *ngx_envelope_json_malformed(ngx_envelope_json_scan_t *scan,
 static ngx_inline u_char *
 ngx_envelope_json_skip(u_char *p, u_char *end)
 {
-    while (p < end && (*p == ' ' || *p == LF || *p == CR || *p == '\t')) {
+    while (p < end
+           && *p <= ' '
+           && (*p == ' ' || *p == LF || *p == CR || *p == '\t'))
+    {
         p++;
     }
 

@@ -16,11 +16,40 @@
 #endif
 
 
+#if (__SSE2__)
+
 /*
- * The first byte that means something in a JSON string, or "last": the quote,
- * the backslash, a control character, which is an error, or what is not
- * ASCII.  The rest of a string is passed over, 16 bytes at a time where the
- * processor can, as on every amd64: nearly all of a large message is this.
+ * Of 16 bytes, those that mean something in a JSON string: the quote, the
+ * backslash, a control character, which is an error, and what is not ASCII.
+ * As signed bytes the latter are below the space, too.
+ */
+
+static ngx_inline __m128i
+ngx_envelope_json_stops(__m128i bytes)
+{
+    const __m128i  quote = _mm_set1_epi8('"');
+    const __m128i  escape = _mm_set1_epi8('\\');
+    const __m128i  space = _mm_set1_epi8(' ');
+
+    return _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
+                                     _mm_cmpeq_epi8(bytes, escape)),
+                        _mm_cmplt_epi8(bytes, space));
+}
+
+
+static ngx_inline __m128i
+ngx_envelope_json_load(u_char *p)
+{
+    return _mm_loadu_si128((const __m128i *) (const void *) p);
+}
+
+#endif
+
+
+/*
+ * The first byte that means something in a JSON string, see above, or "last".
+ * The rest is passed over, 16 bytes at a time where the processor can, as on
+ * every amd64: nearly all of a large message is this.
  */
 
 static ngx_inline u_char *
@@ -28,24 +57,11 @@ ngx_envelope_json_plain(u_char *p, u_char *last)
 {
 #if (__SSE2__)
 
-    int      mask;
-    __m128i  bytes, stop;
-
-    const __m128i  quote = _mm_set1_epi8('"');
-    const __m128i  escape = _mm_set1_epi8('\\');
-    const __m128i  space = _mm_set1_epi8(' ');
+    int  mask;
 
     while (last - p >= 16) {
-        bytes = _mm_loadu_si128((const __m128i *) (const void *) p);
-
-        /* as signed bytes what is not ASCII is below the space, too */
-
-        stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
-                                         _mm_cmpeq_epi8(bytes, escape)),
-                            _mm_cmplt_epi8(bytes, space));
-
-        mask = _mm_movemask_epi8(stop);
-
+        mask = _mm_movemask_epi8(
+                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
         if (mask) {
             return p + __builtin_ctz((unsigned) mask);
         }
@@ -63,6 +79,82 @@ ngx_envelope_json_plain(u_char *p, u_char *last)
 }
 
 
+#if (__SSE2__)
+
+/*
+ * Of 64 bytes, a bit for each: the first one is the lowest.  "escape" are the
+ * backslashes that escape something, if the first byte is not itself escaped.
+ */
+
+typedef struct {
+    uint64_t  quote;
+    uint64_t  backslash;
+    uint64_t  other;       /* control characters and what is not ASCII */
+    uint64_t  escape;
+} ngx_envelope_json_bits_t;
+
+
+static ngx_inline void
+ngx_envelope_json_bits(ngx_envelope_json_bits_t *bits, u_char *p)
+{
+    int       i;
+    __m128i   bytes[4], any;
+    uint64_t  start, even;
+
+    const __m128i   quote = _mm_set1_epi8('"');
+    const __m128i   escape = _mm_set1_epi8('\\');
+    const __m128i   space = _mm_set1_epi8(' ');
+    const uint64_t  evens = 0x5555555555555555ULL;
+
+    bits->quote = 0;
+    bits->backslash = 0;
+    bits->other = 0;
+
+    any = _mm_setzero_si128();
+
+    for (i = 0; i < 4; i++) {
+        bytes[i] = ngx_envelope_json_load(p + i * 16);
+        any = _mm_or_si128(any, ngx_envelope_json_stops(bytes[i]));
+    }
+
+    if (_mm_movemask_epi8(any) == 0) {
+        bits->escape = 0;
+        return;
+    }
+
+    for (i = 0; i < 4; i++) {
+        bits->quote |= (uint64_t) (unsigned)
+            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes[i], quote)) << i * 16;
+        bits->backslash |= (uint64_t) (unsigned)
+            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes[i], escape)) << i * 16;
+        bits->other |= (uint64_t) (unsigned)
+            _mm_movemask_epi8(_mm_cmplt_epi8(bytes[i], space)) << i * 16;
+    }
+
+    /*
+     * In a row of backslashes it is the first one that escapes, the third,
+     * and so on.  Adding the start of each row that starts at an even place
+     * carries through that row and leaves the others as they are.
+     */
+
+    start = bits->backslash & ~(bits->backslash << 1);
+    even = bits->backslash & ~(bits->backslash + (start & evens));
+
+    bits->escape = (even & evens) | (bits->backslash & ~even & ~evens);
+}
+
+
+/* backslashes that escape neither a quote nor a backslash */
+
+static ngx_inline uint64_t
+ngx_envelope_json_bits_special(ngx_envelope_json_bits_t *bits)
+{
+    return (bits->escape << 1 & ~(bits->quote | bits->backslash)) >> 1;
+}
+
+#endif
+
+
 /*
  * The same, but passes over escaped quotes and backslashes as well, which
  * are nearly all the escapes of a JSON text that stands in a string.
@@ -73,40 +165,116 @@ ngx_envelope_json_skim(u_char *p, u_char *last)
 {
 #if (__SSE2__)
 
-    int       at;
-    unsigned  mask;
-    __m128i   bytes, stop;
+    int                       mask;
+    uint64_t                  stop;
+    ngx_envelope_json_bits_t  bits;
 
-    const __m128i  quote = _mm_set1_epi8('"');
-    const __m128i  escape = _mm_set1_epi8('\\');
-    const __m128i  space = _mm_set1_epi8(' ');
+    /* most strings are short */
 
-    /* what the last byte of a block escapes is the first one behind it */
+    if (last - p >= 16) {
+        mask = _mm_movemask_epi8(
+                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
 
-    while (last - p > 16) {
-        bytes = _mm_loadu_si128((const __m128i *) (const void *) p);
+        p += mask ? __builtin_ctz((unsigned) mask) : 16;
 
-        stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
-                                         _mm_cmpeq_epi8(bytes, escape)),
-                            _mm_cmplt_epi8(bytes, space));
+        if (mask && *p == '"') {
+            return p;
+        }
+    }
 
-        mask = (unsigned) _mm_movemask_epi8(stop);
+    while (last - p >= 64) {
+        ngx_envelope_json_bits(&bits, p);
 
-        for (at = -2; mask; mask &= ~(3u << at)) {
-            at = __builtin_ctz(mask);
+        stop = (bits.quote & ~(bits.escape << 1)) | bits.other
+               | ngx_envelope_json_bits_special(&bits);
 
-            if (p[at] != '\\' || (p[at + 1] != '"' && p[at + 1] != '\\')) {
-                return p + at;
-            }
+        if (stop) {
+            return p + __builtin_ctzll(stop);
         }
 
-        p += (at == 15) ? 17 : 16;
+        /* what the last byte escapes is not seen yet */
+
+        p += 64 - (bits.escape >> 63);
     }
 
 #endif
 
     return ngx_envelope_json_plain(p, last);
 }
+
+
+#if (__SSE2__)
+
+/* at most 64 bytes, of which none is left out, 16 at a time: up to 15 more */
+
+static ngx_inline u_char *
+ngx_envelope_json_copy_run(u_char *d, u_char *p, size_t len)
+{
+    size_t   i;
+
+    for (i = 0; i < len; i += 16) {
+        _mm_storeu_si128((__m128i *) (void *) (d + i),
+                       _mm_loadu_si128((const __m128i *) (const void *)
+                                       (p + i)));
+    }
+
+    return d + len;
+}
+
+
+/* the part of what follows that can be done in blocks */
+
+static ngx_inline u_char *
+ngx_envelope_json_copy_blocks(u_char **dst, u_char *p, u_char *last)
+{
+    size_t                    from, to, len;
+    u_char                   *d;
+    uint64_t                  special;
+    ngx_envelope_json_bits_t  bits;
+
+    d = *dst;
+
+    while (last - p >= 64 + 16) {
+        ngx_envelope_json_bits(&bits, p);
+
+        if (bits.escape == 0) {
+            d = ngx_envelope_json_copy_run(d, p, 64);
+            p += 64;
+            continue;
+        }
+
+        special = ngx_envelope_json_bits_special(&bits);
+
+        len = special ? (size_t) __builtin_ctzll(special)
+                      : 64 - (bits.escape >> 63);
+
+        /* all that stays are the bytes between the backslashes that go */
+
+        for (from = 0; bits.escape; from = to + 1) {
+            to = __builtin_ctzll(bits.escape);
+
+            if (to >= len) {
+                break;
+            }
+
+            d = ngx_envelope_json_copy_run(d, p + from, to - from);
+            bits.escape &= bits.escape - 1;
+        }
+
+        d = ngx_envelope_json_copy_run(d, p + from, len - from);
+        p += len;
+
+        if (special) {
+            break;
+        }
+    }
+
+    *dst = d;
+
+    return p;
+}
+
+#endif
 
 
 /*
@@ -121,40 +289,15 @@ ngx_envelope_json_copy(u_char **dst, u_char *p, u_char *last)
 {
     u_char  *d;
 
-#if (__SSE2__)
-
-    int      mask;
-    __m128i  bytes;
-
-    const __m128i  escape = _mm_set1_epi8('\\');
-
-#endif
-
     d = *dst;
 
-    for ( ;; ) {
-
 #if (__SSE2__)
 
-        while (last - p >= 16) {
-            bytes = _mm_loadu_si128((const __m128i *) (const void *) p);
-
-            _mm_storeu_si128((__m128i *) (void *) d, bytes);
-
-            mask = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, escape));
-
-            if (mask) {
-                mask = __builtin_ctz((unsigned) mask);
-                p += mask;
-                d += mask;
-                break;
-            }
-
-            p += 16;
-            d += 16;
-        }
+    p = ngx_envelope_json_copy_blocks(&d, p, last);
 
 #endif
+
+    for ( ;; ) {
 
         while (p < last && *p != '\\') {
             *d++ = *p++;

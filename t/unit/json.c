@@ -964,6 +964,99 @@ test_decode(void)
 }
 
 
+/*
+ * Strings of escapes in any density, so that they fall on all places of a
+ * block and rows of backslashes on all of its borders.
+ */
+
+static void
+test_escapes(void)
+{
+    u_char      *text, *plain;
+    size_t       len, n;
+    ngx_int_t    rc;
+    ngx_str_t    quoted, dst;
+    ngx_uint_t   i, k, dense, pieces, wrong, spoilt;
+
+    static const struct {
+        const char  *escaped;
+        const char  *plain;
+    } escapes[] = {
+        { "\\\\", "\\" }, { "\\\"", "\"" }, { "\\\\\\\\", "\\\\" },
+        { "\\\\\\\"", "\\\"" }, { "\\n", "\n" }, { "\\/", "/" },
+        { "\\u00e9", "\xc3\xa9" }, { "\xc3\xa9", "\xc3\xa9" }
+    };
+
+    text = malloc(8192);
+    plain = malloc(8192);
+    wrong = 0;
+    spoilt = 0;
+
+    for (i = 0; i < 30000; i++) {
+
+        if (i % 1000 == 0) {
+            fresh();
+        }
+
+        len = 0;
+        n = 0;
+        text[len++] = '"';
+        dense = 1 + rnd(1 << rnd(8));
+        pieces = rnd(400);
+
+        while (pieces--) {
+
+            if (rnd((uint32_t) dense)) {
+                text[len++] = 'x';
+                plain[n++] = 'x';
+                continue;
+            }
+
+            /* mostly those that are passed over in blocks */
+
+            k = rnd(rnd(16) ? 4 : 8);
+            len += sprintf((char *) text + len, "%s", escapes[k].escaped);
+            n += sprintf((char *) plain + n, "%s", escapes[k].plain);
+        }
+
+        text[len++] = '"';
+
+        quoted.data = malloc(len);
+        quoted.len = len;
+        memcpy(quoted.data, text, len);
+
+        rc = ngx_envelope_json_decode(pool, &quoted, &dst, &reason);
+
+        wrong += (rc != NGX_OK || dst.len != n
+                  || memcmp(dst.data, plain, n) != 0);
+
+        free(quoted.data);
+
+        wrong += (scan(text, len, 0) != NGX_OK);
+
+        /* and one byte too many, or another */
+
+        text[rnd((uint32_t) len)] = (u_char) "\"\\n\x1f"[rnd(4)];
+
+        rc = scan(text, len, 0);
+        spoilt += (rc != NGX_OK);
+
+        if (rc != NGX_OK && !memmem(reason.data, reason.len, "UTF-8", 5)) {
+            wrong += check_text(text, len, 0, NULL);
+
+        } else if (rc == NGX_OK) {
+            wrong += !check_text(text, len, 0, NULL);
+        }
+    }
+
+    is_int(wrong, 0, "30000 strings of escapes");
+    ok(spoilt > 5000, "%d were spoilt", (int) spoilt);
+
+    free(text);
+    free(plain);
+}
+
+
 static void
 test_number(void)
 {
@@ -1100,6 +1193,7 @@ main(void)
     test_members();
     test_many();
     test_decode();
+    test_escapes();
     test_number();
     test_equal();
     test_random();
