@@ -4,6 +4,7 @@
 
 use Test::Nginx::Socket;
 use Envelope::Upstream;
+use Digest::SHA;
 
 start_upstream(
     # reads all of the first request, then tears the connection down
@@ -71,7 +72,7 @@ sub chunked {
 
 no_long_string();
 
-plan tests => repeat_each() * 287;
+plan tests => repeat_each() * 317;
 
 run_tests();
 
@@ -1015,3 +1016,70 @@ POST /page
 --- response_body chop
 [{"a":1}]
 
+
+
+=== TEST 44: a digest that the format writes goes with the body
+--- http_config
+    envelope_profile digest {
+        request {
+            body  data;
+            field data = json | base64;
+            sign  header:Digest = sha256 over=<body> | base64 | prefix SHA-256=;
+            set   header:Content-MD5 mine;
+        }
+    }
+--- config
+    location /t {
+        envelope_call digest;
+        proxy_pass http://up/raw;
+    }
+--- more_headers
+digest: SHA-256=theirs
+Content-MD5: theirs
+Repr-Digest: theirs
+--- request
+POST /t
+{"a":1}
+--- response_body_like eval
+my $body = '{"data":"eyJhIjoxfQ=="}';
+my $digest = quotemeta(Digest::SHA::sha256_base64($body) . '=');
+"^POST (?!.*theirs).*Digest: SHA-256=$digest\r\nContent-MD5: mine\r\n"
+. ".*\r\n\r\n" . quotemeta($body) . "\\z"
+
+
+
+=== TEST 45: a signature over a body in one buffer, in two, and in a file
+--- http_config
+    envelope_profile mac {
+        secret app data:c2VjcmV0LXNlY3JldA== base64;
+        request {
+            sign header:X-Sign = hs256 key=app over=[<body>.<body>] | hex;
+        }
+    }
+--- config
+    location /memory {
+        envelope_call mac;
+        proxy_pass http://up/raw;
+    }
+
+    location /file {
+        client_body_buffer_size 1k;
+        envelope_call mac;
+        proxy_pass http://up/raw;
+    }
+
+    location /named {
+        set $member $envelope_member_n;
+        envelope_call mac;
+        proxy_pass http://up/raw;
+    }
+--- suppress_stderr
+1
+--- request eval
+[map { "POST $_" } "/memory\nshort", "/memory\n" . main::json_of(3000),
+ "/file\n" . main::json_of(9000), "/memory", "/named\n" . main::json_of(3000)]
+--- response_body_like eval
+[map {
+     my $sign = Digest::SHA::hmac_sha256_hex("[$_.$_]", 'secret-secret');
+     "^POST .*X-Sign: $sign\r\n(?:.*\r\n)?\r\n" . quotemeta . "\\z";
+ } 'short', main::json_of(3000), main::json_of(9000), '', main::json_of(3000)]

@@ -118,7 +118,7 @@ _EOC_
 
 no_long_string();
 
-plan tests => repeat_each() * 279;
+plan tests => repeat_each() * 288;
 
 run_tests();
 
@@ -880,3 +880,25 @@ envelope: profile "reply" webhook reply:
 "GET /t\n$::wire"
 --- response_body chop
 {"data":"eyJvayI6dHJ1ZX0="}
+
+
+
+=== TEST 38: a signature over a body that is in two buffers: right and wrong
+--- config
+    location /t {
+        envelope_webhook signed;
+        proxy_pass http://up/raw;
+    }
+--- more_headers eval
+my $sign = Digest::SHA::hmac_sha256_hex('x' x 5000, 'secret-secret');
+["X-Sign: $sign", "X-Sign: $sign", "X-Sign: $sign"]
+--- request eval
+["POST /t\n" . 'x' x 5000, "POST /t\n" . 'x' x 4999 . 'y',
+ "POST /t\ny" . 'x' x 4999]
+--- error_code eval
+[200, 401, 401]
+--- response_body_like eval
+["^POST (?!.*Sign).*Content-Length: 5000\r\n\r\nx{5000}\\z",
+ ("^\\{\"type\":\"about:blank\",\"title\":\"Unauthorized\"") x 2]
+--- no_error_log
+[alert]

@@ -317,17 +317,18 @@ ngx_envelope_alg_key_verify(const ngx_envelope_alg_t *alg,
     ngx_envelope_alg_give(alg, key, 0, ctx, good);
 
     OPENSSL_free(der);
+
+    if (good) {
+        return NGX_OK;
+    }
+
     ngx_envelope_errors_clear();
 
     if (ctx == NULL) {
         return ngx_envelope_failed(reason, "%V failed", &alg->def->name);
     }
 
-    if (!good) {
-        return ngx_envelope_declined(reason, NGX_ENVELOPE_ALG_MISMATCH);
-    }
-
-    return NGX_OK;
+    return ngx_envelope_declined(reason, NGX_ENVELOPE_ALG_MISMATCH);
 }
 
 

@@ -268,10 +268,7 @@ ngx_envelope_headers_find(ngx_envelope_headers_t *headers, ngx_str_t *name,
 
     for (i = *from; i < headers->fields.nelts; i++) {
 
-        if (fields[i].name.len == name->len
-            && ngx_strncasecmp(fields[i].name.data, name->data, name->len)
-               == 0)
-        {
+        if (ngx_envelope_header_is(&fields[i].name, name)) {
             *from = i + 1;
             return &fields[i];
         }
@@ -291,9 +288,7 @@ ngx_envelope_headers_touch(ngx_envelope_headers_t *headers, ngx_str_t *name)
 
     for (i = 0; i < headers->touched.nelts; i++) {
 
-        if (touched[i].len == name->len
-            && ngx_strncasecmp(touched[i].data, name->data, name->len) == 0)
-        {
+        if (ngx_envelope_header_is(&touched[i], name)) {
             return NGX_OK;
         }
     }
@@ -320,10 +315,7 @@ ngx_envelope_headers_drop(ngx_envelope_headers_t *headers, ngx_str_t *name)
 
     for (i = 0; i < headers->fields.nelts; i++) {
 
-        if (fields[i].name.len == name->len
-            && ngx_strncasecmp(fields[i].name.data, name->data, name->len)
-               == 0)
-        {
+        if (ngx_envelope_header_is(&fields[i].name, name)) {
             continue;
         }
 

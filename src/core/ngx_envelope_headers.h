@@ -30,6 +30,17 @@ typedef struct {
 } ngx_envelope_headers_t;
 
 
+/* names of fields, most of which are spelled alike */
+
+static ngx_inline ngx_uint_t
+ngx_envelope_header_is(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len
+           && (ngx_memcmp(a->data, b->data, a->len) == 0
+               || ngx_strncasecmp(a->data, b->data, a->len) == 0);
+}
+
+
 ngx_int_t ngx_envelope_headers_init(ngx_envelope_headers_t *headers,
     ngx_pool_t *pool, const ngx_envelope_header_t *fields, ngx_uint_t n);
 

@@ -197,6 +197,26 @@ ngx_envelope_json_skim(u_char *p, u_char *last)
         p += 64 - (bits.escape >> 63);
     }
 
+    /* the rest, escape by escape */
+
+    while (last - p > 16) {
+        mask = _mm_movemask_epi8(
+                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
+
+        if (mask == 0) {
+            p += 16;
+            continue;
+        }
+
+        p += __builtin_ctz((unsigned) mask);
+
+        if (*p != '\\' || (p[1] != '"' && p[1] != '\\')) {
+            return p;
+        }
+
+        p += 2;
+    }
+
 #endif
 
     return ngx_envelope_json_plain(p, last);
@@ -210,12 +230,11 @@ ngx_envelope_json_skim(u_char *p, u_char *last)
 static ngx_inline u_char *
 ngx_envelope_json_copy_run(u_char *d, u_char *p, size_t len)
 {
-    size_t   i;
+    size_t  i;
 
     for (i = 0; i < len; i += 16) {
         _mm_storeu_si128((__m128i *) (void *) (d + i),
-                       _mm_loadu_si128((const __m128i *) (const void *)
-                                       (p + i)));
+                         ngx_envelope_json_load(p + i));
     }
 
     return d + len;
@@ -288,6 +307,10 @@ static ngx_inline u_char *
 ngx_envelope_json_copy(u_char **dst, u_char *p, u_char *last)
 {
     u_char  *d;
+#if (__SSE2__)
+    int      mask;
+    size_t   len;
+#endif
 
     d = *dst;
 
@@ -298,6 +321,26 @@ ngx_envelope_json_copy(u_char **dst, u_char *p, u_char *last)
 #endif
 
     for ( ;; ) {
+
+#if (__SSE2__)
+
+        while (last - p >= 16) {
+            mask = _mm_movemask_epi8(
+                                 _mm_cmpeq_epi8(ngx_envelope_json_load(p),
+                                                _mm_set1_epi8('\\')));
+            len = mask ? __builtin_ctz((unsigned) mask) : 16;
+
+            (void) ngx_envelope_json_copy_run(d, p, 16);
+
+            d += len;
+            p += len;
+
+            if (mask) {
+                break;
+            }
+        }
+
+#endif
 
         while (p < last && *p != '\\') {
             *d++ = *p++;

@@ -425,10 +425,7 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
     ngx_pool_t *pool, const ngx_envelope_each_t *each,
     ngx_envelope_rsa_work_t *work)
 {
-    ngx_int_t   rc;
     ngx_uint_t  i;
-
-    rc = NGX_ERROR;
 
     work->rsa = rsa;
     work->op = op;
@@ -449,7 +446,8 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
         work->ctx = ngx_envelope_rsa_take(work);
 
         if (work->ctx == NULL) {
-            goto done;
+            ngx_envelope_errors_clear();
+            return NGX_ERROR;
         }
     }
 
@@ -462,14 +460,9 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
         }
     }
 
-    rc = ngx_envelope_rsa_join(work);
-
-done:
-
     ngx_envelope_rsa_give(work, work->ctx);
-    ngx_envelope_errors_clear();
 
-    return rc;
+    return ngx_envelope_rsa_join(work);
 }
 
 

@@ -32,24 +32,37 @@ ngx_envelope_run_template(ngx_envelope_run_t *run,
     ngx_str_t **text, ngx_uint_t *n)
 {
     ngx_int_t              rc;
-    ngx_uint_t             i;
+    ngx_str_t             *p;
+    ngx_uint_t             i, max, nparts;
     ngx_envelope_piece_t  *piece;
 
     piece = template->pieces.elts;
-    *n = template->pieces.nelts;
+    nparts = run->input->nparts;
 
-    *text = ngx_palloc(run->pool, ngx_max(*n, 1) * sizeof(ngx_str_t));
-    if (*text == NULL) {
+    max = template->pieces.nelts * ngx_max(nparts, 1);
+
+    p = ngx_palloc(run->pool, ngx_max(max, 1) * sizeof(ngx_str_t));
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < *n; i++) {
+    *text = p;
 
-        rc = ngx_envelope_text_piece(run, &piece[i], st, &(*text)[i]);
+    for (i = 0; i < template->pieces.nelts; i++) {
+
+        if (nparts && piece[i].kind == NGX_ENVELOPE_PIECE_BODY) {
+            ngx_memcpy(p, run->input->parts, nparts * sizeof(ngx_str_t));
+            p += nparts;
+            continue;
+        }
+
+        rc = ngx_envelope_text_piece(run, &piece[i], st, p++);
         if (rc != NGX_OK) {
             return rc;
         }
     }
+
+    *n = p - *text;
 
     return NGX_OK;
 }

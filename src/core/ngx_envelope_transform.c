@@ -9,9 +9,15 @@
 #include "ngx_envelope_secret.h"
 
 
+/* room for header fields that the caller adds to the output */
+
+#define NGX_ENVELOPE_HEADERS_MORE  4
+
+
 static ngx_int_t ngx_envelope_run_init(ngx_envelope_run_t *run,
     ngx_pool_t *pool, const ngx_envelope_input_t *input,
     ngx_envelope_output_t *output);
+static ngx_int_t ngx_envelope_run_init_randoms(ngx_envelope_run_t *run);
 static ngx_int_t ngx_envelope_run_scan(ngx_envelope_run_t *run,
     ngx_str_t *body);
 
@@ -58,7 +64,10 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
              : ngx_envelope_open(&run, output);
     }
 
-    /* OpenSSL may have succeeded and still queued an error on the way */
+    /*
+     * OpenSSL may have succeeded and still queued an error on the way, which
+     * nginx's TLS would report as its own.
+     */
 
     ngx_envelope_errors_clear();
 
@@ -107,10 +116,7 @@ static ngx_int_t
 ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
     const ngx_envelope_input_t *input, ngx_envelope_output_t *output)
 {
-    u_char                 *p;
-    size_t                  len;
-    ngx_uint_t              i, n;
-    ngx_envelope_random_t  *random;
+    ngx_uint_t  n;
 
     run->pool = pool;
     run->input = input;
@@ -125,6 +131,29 @@ ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
+    if (run->format->randoms.nelts
+        && ngx_envelope_run_init_randoms(run) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!run->format->headers) {
+        return NGX_OK;
+    }
+
+    return ngx_envelope_headers_init(&run->headers, pool, input->headers,
+                                     input->nheaders);
+}
+
+
+static ngx_int_t
+ngx_envelope_run_init_randoms(ngx_envelope_run_t *run)
+{
+    u_char                 *p;
+    size_t                  len;
+    ngx_uint_t              i, n;
+    ngx_envelope_random_t  *random;
+
     random = run->format->randoms.elts;
     n = run->format->randoms.nelts;
     len = 0;
@@ -133,8 +162,8 @@ ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
         len += random[i].len;
     }
 
-    run->randoms = ngx_palloc(pool, ngx_max(n, 1) * sizeof(ngx_str_t));
-    p = ngx_envelope_secret_alloc(pool, len);
+    run->randoms = ngx_palloc(run->pool, n * sizeof(ngx_str_t));
+    p = ngx_envelope_secret_alloc(run->pool, len);
 
     if (run->randoms == NULL || p == NULL) {
         return NGX_ERROR;
@@ -148,8 +177,7 @@ ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
         p += random[i].len;
     }
 
-    return ngx_envelope_headers_init(&run->headers, pool, input->headers,
-                                     input->nheaders);
+    return NGX_OK;
 }
 
 
@@ -433,11 +461,13 @@ ngx_envelope_open(ngx_envelope_run_t *run, ngx_envelope_output_t *output)
             }
         }
 
-        rc = ngx_envelope_headers_init(&run->headers, run->pool,
-                                       run->input->headers,
-                                       run->input->nheaders);
-        if (rc != NGX_OK) {
-            break;
+        if (run->format->headers) {
+            rc = ngx_envelope_headers_init(&run->headers, run->pool,
+                                           run->input->headers,
+                                           run->input->nheaders);
+            if (rc != NGX_OK) {
+                break;
+            }
         }
     }
 
@@ -589,7 +619,7 @@ ngx_envelope_finish_headers(ngx_envelope_run_t *run,
     ngx_envelope_header_t  *edit;
 
     if (ngx_array_init(&output->headers, run->pool,
-                       ngx_max(run->headers.touched.nelts, 1),
+                       run->headers.touched.nelts + NGX_ENVELOPE_HEADERS_MORE,
                        sizeof(ngx_envelope_header_t))
         != NGX_OK)
     {

@@ -39,6 +39,9 @@ typedef struct {
     ngx_envelope_format_t          *format;
     ngx_envelope_direction_e        direction;
     ngx_str_t                       body;      /* empty: there is none */
+    ngx_str_t                      *parts;     /* or, for a format without
+                                                  members, the body in so */
+    ngx_uint_t                      nparts;    /* .. many; else 0 */
     ngx_envelope_header_t          *headers;
     ngx_uint_t                      nheaders;
     ngx_str_t                      *values;    /* of format->values */

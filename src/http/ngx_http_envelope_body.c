@@ -11,7 +11,15 @@
 
 #define NGX_HTTP_ENVELOPE_COLLECT_MIN  4096
 
+/* buffers of a body that are not joined first; nginx makes two */
 
+#define NGX_HTTP_ENVELOPE_PARTS_MAX    8
+
+
+static ngx_uint_t ngx_http_envelope_body_in_parts(ngx_http_request_t *r,
+    ngx_http_envelope_job_t *job);
+static ngx_int_t ngx_http_envelope_body_parts(ngx_http_envelope_job_t *job,
+    ngx_chain_t *in, ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_http_envelope_body_read(ngx_buf_t *b, u_char *dst,
     ngx_envelope_reason_t *reason);
 static ngx_uint_t ngx_http_envelope_body_within(ngx_buf_t *b,
@@ -24,15 +32,16 @@ static size_t ngx_http_envelope_body_size(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
-    ngx_str_t *body, ngx_envelope_reason_t *reason)
+ngx_http_envelope_body_gather(ngx_http_request_t *r,
+    ngx_http_envelope_job_t *job, ngx_envelope_reason_t *reason)
 {
     off_t         size;
     u_char       *p;
     ngx_buf_t    *b;
+    ngx_str_t    *body;
     ngx_chain_t  *cl, *in;
 
-    ngx_str_null(body);
+    body = &job->input.body;
 
     if (r->request_body == NULL || r->request_body->bufs == NULL) {
         return NGX_OK;
@@ -46,6 +55,10 @@ ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
         return NGX_OK;
     }
 
+    if (ngx_http_envelope_body_in_parts(r, job)) {
+        return ngx_http_envelope_body_parts(job, in, reason);
+    }
+
     size = 0;
 
     for (cl = in; cl; cl = cl->next) {
@@ -56,7 +69,7 @@ ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
         return NGX_OK;
     }
 
-    p = ngx_envelope_secret_alloc(pool, (size_t) size);
+    p = ngx_envelope_secret_alloc(job->pool, (size_t) size);
     if (p == NULL) {
         return ngx_envelope_failed(reason, "out of memory");
     }
@@ -79,6 +92,60 @@ ngx_http_envelope_body_gather(ngx_http_request_t *r, ngx_pool_t *pool,
             p += b->file_last - b->file_pos;
         }
     }
+
+    return NGX_OK;
+}
+
+
+/* what only signs the body, or verifies it, can do so part by part */
+
+static ngx_uint_t
+ngx_http_envelope_body_in_parts(ngx_http_request_t *r,
+    ngx_http_envelope_job_t *job)
+{
+    ngx_uint_t                      n;
+    ngx_chain_t                    *cl;
+    ngx_http_envelope_main_conf_t  *emcf;
+
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_envelope_module);
+
+    if (job->input.format->members || emcf->members.nelts) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        if (!ngx_buf_in_memory(cl->buf) || ++n > NGX_HTTP_ENVELOPE_PARTS_MAX) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_body_parts(ngx_http_envelope_job_t *job, ngx_chain_t *in,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_str_t  *part;
+
+    part = ngx_palloc(job->pool,
+                      NGX_HTTP_ENVELOPE_PARTS_MAX * sizeof(ngx_str_t));
+    if (part == NULL) {
+        return ngx_envelope_failed(reason, "out of memory");
+    }
+
+    job->input.parts = part;
+
+    for ( /* void */ ; in; in = in->next) {
+        part->data = in->buf->pos;
+        part->len = in->buf->last - in->buf->pos;
+        part++;
+    }
+
+    job->input.nparts = part - job->input.parts;
 
     return NGX_OK;
 }

@@ -13,13 +13,14 @@
 
 /*
  * The request body, wherever nginx has put it (buffers, a temporary file or
- * both), as one string.  A body in a single buffer is used in place, else it
- * is copied into secret memory of the pool.  Empty when there is none.
- * Returns NGX_ERROR with a reason when it cannot be read.
+ * both), as the job's input.  A body in a single buffer is used in place, and
+ * so are several buffers where the format has no members; else it is copied
+ * into secret memory of the job's pool.  Empty when there is none.  Returns
+ * NGX_ERROR with a reason when it cannot be read.
  */
 
 ngx_int_t ngx_http_envelope_body_gather(ngx_http_request_t *r,
-    ngx_pool_t *pool, ngx_str_t *body, ngx_envelope_reason_t *reason);
+    ngx_http_envelope_job_t *job, ngx_envelope_reason_t *reason);
 
 /*
  * Gives the request a body structure of its own; one shared with the parent

@@ -8,14 +8,6 @@
 #include "ngx_envelope_secret.h"
 
 
-/* nginx's own pointers to header fields of a request, while these move */
-
-typedef struct {
-    ngx_uint_t         known;    /* the request had it before */
-    ngx_table_elt_t  **tail;     /* where the next one of the name goes */
-} ngx_http_envelope_known_t;
-
-
 /* a pointer in r->headers_out to a field in its list */
 
 typedef struct {
@@ -26,16 +18,6 @@ typedef struct {
 
 static ngx_int_t ngx_http_envelope_headers_list(ngx_list_t *list,
     ngx_pool_t *pool, ngx_array_t *headers, ngx_uint_t out);
-
-static ngx_http_envelope_known_t *ngx_http_envelope_headers_in_detach(
-    ngx_http_request_t *r);
-static ngx_int_t ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
-    ngx_list_part_t *part, ngx_array_t *edits,
-    ngx_http_envelope_known_t *known);
-static ngx_int_t ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
-    ngx_table_elt_t *h, ngx_http_envelope_known_t *known, ngx_uint_t edited);
-static ngx_int_t ngx_http_envelope_headers_elt(ngx_pool_t *pool,
-    ngx_table_elt_t *h, ngx_envelope_header_t *edit);
 
 static ngx_int_t ngx_http_envelope_headers_out_content_type(
     ngx_http_request_t *r, ngx_pool_t *pool, ngx_str_t *value);
@@ -256,9 +238,7 @@ ngx_http_envelope_headers_find(ngx_array_t *edits, ngx_str_t *name)
     edit = edits->elts;
 
     for (i = 0; i < edits->nelts; i++) {
-        if (edit[i].name.len == name->len
-            && ngx_strncasecmp(edit[i].name.data, name->data, name->len) == 0)
-        {
+        if (ngx_envelope_header_is(&edit[i].name, name)) {
             return &edit[i];
         }
     }
@@ -267,243 +247,32 @@ ngx_http_envelope_headers_find(ngx_array_t *edits, ngx_str_t *name)
 }
 
 
-ngx_int_t
-ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits)
+/* name, lower-case name and value, each with a zero byte behind it */
+
+u_char *
+ngx_http_envelope_headers_room(ngx_pool_t *pool, ngx_array_t *edits)
 {
-    ngx_uint_t                  i;
-    ngx_list_part_t             part;
-    ngx_table_elt_t            *h;
-    ngx_envelope_header_t      *edit;
-    ngx_http_envelope_known_t  *known;
-#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
-    ngx_table_elt_t            *accept_encoding;
+    size_t                  len;
+    ngx_uint_t              i;
+    ngx_envelope_header_t  *edit;
 
-    accept_encoding = r->headers_in.accept_encoding;
-#endif
-
-    known = ngx_http_envelope_headers_in_detach(r);
-    if (known == NULL) {
-        return NGX_ERROR;
-    }
-
-    part = r->headers_in.headers.part;
-
-    if (ngx_list_init(&r->headers_in.headers, r->pool, 20,
-                      sizeof(ngx_table_elt_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_envelope_headers_in_copy(r, &part, edits, known) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
+    len = 0;
     edit = edits->elts;
 
     for (i = 0; i < edits->nelts; i++) {
-
-        if (edit[i].value.data == NULL) {
-            continue;
-        }
-
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_envelope_headers_elt(r->pool, h, &edit[i]) != NGX_OK
-            || ngx_http_envelope_headers_in_attach(r, h, known, 1) != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (edit[i].value.data) {
+            len += 2 * edit[i].name.len + edit[i].value.len + 3;
         }
     }
 
-#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
-    if (r->headers_in.accept_encoding == NULL) {
-        r->headers_in.accept_encoding = accept_encoding;
-    }
-#endif
-
-    return NGX_OK;
+    return ngx_envelope_secret_alloc(pool, len);
 }
 
 
-/* notes which known fields there are, and forgets where */
-
-static ngx_http_envelope_known_t *
-ngx_http_envelope_headers_in_detach(ngx_http_request_t *r)
-{
-    ngx_uint_t                  i, n;
-    ngx_table_elt_t           **ph;
-    ngx_http_envelope_known_t  *known;
-
-    for (n = 0; ngx_http_headers_in[n].name.len; n++) { /* void */ }
-
-    known = ngx_pcalloc(r->pool, (n + 1) * sizeof(ngx_http_envelope_known_t));
-    if (known == NULL) {
-        return NULL;
-    }
-
-    for (i = 0; i < n; i++) {
-        ph = (ngx_table_elt_t **) ((char *) &r->headers_in
-                                   + ngx_http_headers_in[i].offset);
-
-#if (nginx_version < 1023000)
-
-        /* these two are arrays of pointers, which a parent shares as well */
-
-        if (ph == (ngx_table_elt_t **) &r->headers_in.cookies
-#if (NGX_HTTP_X_FORWARDED_FOR)
-            || ph == (ngx_table_elt_t **) &r->headers_in.x_forwarded_for
-#endif
-           )
-        {
-            known[i].known = 1;
-            ngx_memzero(ph, sizeof(ngx_array_t));
-            continue;
-        }
-
-#endif
-
-        known[i].known = (*ph != NULL);
-        known[i].tail = ph;
-
-        *ph = NULL;
-    }
-
-#if (nginx_version >= 1023000)
-    r->headers_in.multi = 0;
-    r->headers_in.multi_linked = 0;
-#endif
-
-    return known;
-}
-
-
-static ngx_int_t
-ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
-    ngx_list_part_t *part, ngx_array_t *edits,
-    ngx_http_envelope_known_t *known)
-{
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h, *old;
-
-    for ( /* void */ ; part; part = part->next) {
-        old = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (ngx_http_envelope_headers_find(edits, &old[i].key)) {
-                continue;
-            }
-
-            h = ngx_list_push(&r->headers_in.headers);
-            if (h == NULL) {
-                return NGX_ERROR;
-            }
-
-            *h = old[i];
-
-            if (ngx_http_envelope_headers_in_attach(r, h, known, 0) != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* a known field that the request had no pointer to gets none by copying */
-
-static ngx_int_t
-ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
-    ngx_table_elt_t *h, ngx_http_envelope_known_t *known, ngx_uint_t edited)
-{
-    ngx_uint_t                  i, hash;
-    ngx_http_header_t          *hh;
-    ngx_http_core_main_conf_t  *cmcf;
-#if (nginx_version < 1023000)
-    ngx_array_t                *array;
-    ngx_table_elt_t           **ph;
-#else
-
-    h->next = NULL;
-#endif
-
-    if (h->lowcase_key == NULL) {
-        return NGX_OK;
-    }
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-
-    hash = ngx_hash_key(h->lowcase_key, h->key.len);
-
-    hh = ngx_hash_find(&cmcf->headers_in_hash, hash, h->lowcase_key,
-                       h->key.len);
-    if (hh == NULL) {
-        return NGX_OK;
-    }
-
-    i = hh - ngx_http_headers_in;
-
-    if (!known[i].known && !edited) {
-        return NGX_OK;
-    }
-
-#if (nginx_version < 1023000)
-
-    if (known[i].tail == NULL) {
-        array = (ngx_array_t *) ((char *) &r->headers_in + hh->offset);
-
-        if (array->elts == NULL
-            && ngx_array_init(array, r->pool, 1, sizeof(ngx_table_elt_t *))
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ph = ngx_array_push(array);
-        if (ph == NULL) {
-            return NGX_ERROR;
-        }
-
-        *ph = h;
-
-    } else if (*known[i].tail == NULL) {
-        *known[i].tail = h;
-    }
-
-#else
-
-    *known[i].tail = h;
-    known[i].tail = &h->next;
-
-#endif
-
-    return NGX_OK;
-}
-
-
-/*
- * Strings of a header field end with a zero byte, as those that are parsed;
- * a value may be a token.
- */
-
-static ngx_int_t
-ngx_http_envelope_headers_elt(ngx_pool_t *pool, ngx_table_elt_t *h,
+u_char *
+ngx_http_envelope_headers_elt(u_char *p, ngx_table_elt_t *h,
     ngx_envelope_header_t *edit)
 {
-    u_char  *p;
-
-    p = ngx_envelope_secret_alloc(pool, 2 * (edit->name.len + 1)
-                                        + edit->value.len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
     h->key.len = edit->name.len;
     h->key.data = p;
     p = ngx_cpymem(p, edit->name.data, edit->name.len);
@@ -517,22 +286,28 @@ ngx_http_envelope_headers_elt(ngx_pool_t *pool, ngx_table_elt_t *h,
     h->value.len = edit->value.len;
     h->value.data = p;
     p = ngx_cpymem(p, edit->value.data, edit->value.len);
-    *p = '\0';
+    *p++ = '\0';
 
 #if (nginx_version >= 1023000)
     h->next = NULL;
 #endif
 
-    return NGX_OK;
+    return p;
 }
 
 
 ngx_int_t
 ngx_http_envelope_headers_out_apply(ngx_http_request_t *r, ngx_array_t *edits)
 {
+    u_char                  *p;
     ngx_uint_t               i;
     ngx_table_elt_t         *h, **ph;
     ngx_envelope_header_t   *edit;
+
+    p = ngx_http_envelope_headers_room(r->pool, edits);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
     edit = edits->elts;
 
@@ -561,12 +336,7 @@ ngx_http_envelope_headers_out_apply(ngx_http_request_t *r, ngx_array_t *edits)
             return NGX_ERROR;
         }
 
-        h->hash = 0;
-
-        if (ngx_http_envelope_headers_elt(r->pool, h, &edit[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
+        p = ngx_http_envelope_headers_elt(p, h, &edit[i]);
         h->hash = 1;
 
         ph = ngx_http_envelope_headers_out_known(r, &edit[i].name);
@@ -597,10 +367,7 @@ ngx_http_envelope_headers_out_remove(ngx_http_request_t *r, ngx_str_t *name)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].hash
-                && h[i].key.len == name->len
-                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
-            {
+            if (h[i].hash && ngx_envelope_header_is(&h[i].key, name)) {
                 h[i].hash = 0;
             }
         }
@@ -615,9 +382,7 @@ ngx_http_envelope_headers_out_known(ngx_http_request_t *r, ngx_str_t *name)
 
     for (known = ngx_http_envelope_headers_out_table; known->name.len; known++)
     {
-        if (known->name.len == name->len
-            && ngx_strncasecmp(known->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_envelope_header_is(&known->name, name)) {
             return (ngx_table_elt_t **) ((char *) &r->headers_out
                                          + known->offset);
         }

@@ -34,19 +34,39 @@ ngx_envelope_header_t *ngx_http_envelope_headers_find(ngx_array_t *edits,
     ngx_str_t *name);
 
 /*
- * Applies edits to the request.  The list of header fields, which a
- * subrequest shares with its parent, is made anew, and nginx's pointers to
- * known fields follow; an Accept-Encoding that is removed is not sent on any
- * more, but nginx's own filters still know what the client accepts.
+ * Fields of a request that go unless an edit writes them: what they say is of
+ * the body as it was, or is not to be said where the answer is made anew.
+ */
+
+#define NGX_HTTP_ENVELOPE_STALE_BODY     0x01  /* coding, digests */
+#define NGX_HTTP_ENVELOPE_STALE_CONTENT  0x02  /* length and type */
+#define NGX_HTTP_ENVELOPE_STALE_EXPECT   0x04
+#define NGX_HTTP_ENVELOPE_STALE_ANSWER   0x08  /* ranges, codings */
+
+/*
+ * Applies edits to the request, and takes off the fields that "stale" says.
+ * The list of header fields, which a subrequest shares with its parent, is
+ * made anew, and nginx's pointers to known fields follow; an Accept-Encoding
+ * that is removed is not sent on any more, but nginx's own filters still know
+ * what the client accepts.
  */
 
 ngx_int_t ngx_http_envelope_headers_in_apply(ngx_http_request_t *r,
-    ngx_array_t *edits);
+    ngx_array_t *edits, ngx_uint_t stale);
 
 /* the same for the response, whose list is the request's own */
 
 ngx_int_t ngx_http_envelope_headers_out_apply(ngx_http_request_t *r,
     ngx_array_t *edits);
+
+/*
+ * Room for the strings of all that is written, in secret memory, as a value
+ * may be a token; and one field there: returns where the next one goes.
+ */
+
+u_char *ngx_http_envelope_headers_room(ngx_pool_t *pool, ngx_array_t *edits);
+u_char *ngx_http_envelope_headers_elt(u_char *p, ngx_table_elt_t *h,
+    ngx_envelope_header_t *edit);
 
 /* takes off what is said of other bytes than those that will be sent */
 

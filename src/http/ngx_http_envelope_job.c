@@ -7,7 +7,6 @@
 #include "ngx_http_envelope_job.h"
 #include "ngx_http_envelope_once.h"
 #include "ngx_http_envelope_threads.h"
-#include "ngx_envelope_errors.h"
 #include "ngx_envelope_secret.h"
 
 #include <openssl/crypto.h>
@@ -217,10 +216,6 @@ ngx_http_envelope_job_run(ngx_http_envelope_job_t *job)
     ngx_envelope_transform(job->pool, &job->input, &job->output);
 
     job->spent = ngx_http_envelope_job_clock() - start;
-
-    /* else nginx's TLS would report the leftovers as its own */
-
-    ngx_envelope_errors_clear();
 }
 
 

@@ -39,8 +39,8 @@ static void ngx_http_envelope_request_done(ngx_http_request_t *r,
 
 static ngx_int_t ngx_http_envelope_request_release(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_job_t *job);
-static ngx_int_t ngx_http_envelope_request_tidy(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, ngx_array_t *edits);
+static ngx_uint_t ngx_http_envelope_request_stale(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx);
 static ngx_int_t ngx_http_envelope_request_send(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_pool_t *pool, ngx_array_t *edits);
 static ngx_int_t ngx_http_envelope_request_frame(ngx_http_request_t *r,
@@ -51,19 +51,6 @@ static void ngx_http_envelope_request_refuse(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx);
 static ngx_int_t ngx_http_envelope_request_drop(ngx_http_request_t *r,
     ngx_http_envelope_marks_t *marks);
-
-
-/* fields of a request that speak of a body it no longer has */
-
-static char  *ngx_http_envelope_request_stale[] = {
-    "Transfer-Encoding",
-    "Content-Encoding",
-    "Content-MD5",
-    "Digest",
-    "Content-Digest",
-    "Repr-Digest",
-    NULL
-};
 
 
 static ngx_int_t
@@ -199,14 +186,10 @@ ngx_http_envelope_request_bare_apply(ngx_http_request_t *r,
 
     if (ngx_array_init(&edits, r->pool, 4, sizeof(ngx_envelope_header_t))
         != NGX_OK
-        || ngx_http_envelope_request_tidy(r, ctx, &edits) != NGX_OK
-        || ngx_http_envelope_request_send(r, ctx, r->pool, &edits) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (edits.nelts
-        && ngx_http_envelope_headers_in_apply(r, &edits) != NGX_OK)
+        || ngx_http_envelope_request_send(r, ctx, r->pool, &edits) != NGX_OK
+        || ngx_http_envelope_headers_in_apply(r, &edits,
+                                      ngx_http_envelope_request_stale(r, ctx))
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -352,6 +335,11 @@ ngx_http_envelope_request_transform(ngx_http_request_t *r,
     job = ngx_http_envelope_request_job(r, ctx, &reason);
 
     if (job == NULL) {
+
+        if (reason.len == 0) {
+            (void) ngx_envelope_failed(&reason, "it cannot be prepared");
+        }
+
         ngx_http_envelope_request_fail(r, ctx, &reason);
         return;
     }
@@ -375,7 +363,7 @@ ngx_http_envelope_request_job(ngx_http_request_t *r,
 {
     ngx_http_envelope_job_t  *job;
 
-    (void) ngx_envelope_failed(reason, "it cannot be prepared");
+    reason->len = 0;
 
     job = ngx_http_envelope_job_create(r, ctx->profile, ctx->role->request,
                                        ctx->role->request_direction);
@@ -383,16 +371,15 @@ ngx_http_envelope_request_job(ngx_http_request_t *r,
         return NULL;
     }
 
-    if (ngx_http_envelope_headers_in(r, job->pool, &job->input.headers,
-                                     &job->input.nheaders)
-        != NGX_OK)
+    if (job->input.format->headers
+        && ngx_http_envelope_headers_in(r, job->pool, &job->input.headers,
+                                        &job->input.nheaders)
+           != NGX_OK)
     {
         return NULL;
     }
 
-    if (ngx_http_envelope_body_gather(r, job->pool, &job->input.body, reason)
-        != NGX_OK)
-    {
+    if (ngx_http_envelope_body_gather(r, job, reason) != NGX_OK) {
         return NULL;
     }
 
@@ -458,11 +445,13 @@ ngx_http_envelope_request_release(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_job_t *job)
 {
     ngx_str_t                  *body;
+    ngx_uint_t                  stale;
     ngx_array_t                *edits;
     ngx_http_request_body_t    *rb;
     ngx_http_envelope_marks_t  *marks;
 
     rb = r->request_body;
+    stale = ngx_http_envelope_request_stale(r, ctx);
     edits = &job->output.headers;
 
     if (edits->pool == NULL
@@ -476,6 +465,7 @@ ngx_http_envelope_request_release(ngx_http_request_t *r,
 
     if (job->output.body_set) {
         body = &job->output.body;
+        stale |= NGX_HTTP_ENVELOPE_STALE_BODY;
 
         if (ngx_http_envelope_request_frame(r, job, edits) != NGX_OK) {
             return NGX_ERROR;
@@ -492,9 +482,8 @@ ngx_http_envelope_request_release(ngx_http_request_t *r,
 
     marks = ngx_http_envelope_marks(r, 0);
 
-    if (ngx_http_envelope_request_tidy(r, ctx, edits) != NGX_OK
-        || ngx_http_envelope_request_send(r, ctx, job->pool, edits) != NGX_OK
-        || ngx_http_envelope_headers_in_apply(r, edits) != NGX_OK
+    if (ngx_http_envelope_request_send(r, ctx, job->pool, edits) != NGX_OK
+        || ngx_http_envelope_headers_in_apply(r, edits, stale) != NGX_OK
         || ngx_http_envelope_body_replace(r, body) != NGX_OK)
     {
         return NGX_ERROR;
@@ -511,31 +500,25 @@ ngx_http_envelope_request_release(ngx_http_request_t *r,
 
 /* what must not go on, since the answer is read and written anew here */
 
-static ngx_int_t
-ngx_http_envelope_request_tidy(ngx_http_request_t *r,
-    ngx_http_envelope_ctx_t *ctx, ngx_array_t *edits)
+static ngx_uint_t
+ngx_http_envelope_request_stale(ngx_http_request_t *r,
+    ngx_http_envelope_ctx_t *ctx)
 {
+    ngx_uint_t  stale;
+
+    stale = 0;
+
     /* it has been answered where the body was read */
 
-    if (r->request_body
-        && ngx_http_envelope_headers_edit(edits, "Expect", NULL) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (r->request_body) {
+        stale |= NGX_HTTP_ENVELOPE_STALE_EXPECT;
     }
 
-    if (ctx->profile->profile->formats[ctx->role->response] == NULL) {
-        return NGX_OK;
+    if (ctx->profile->profile->formats[ctx->role->response]) {
+        stale |= NGX_HTTP_ENVELOPE_STALE_ANSWER;
     }
 
-    if (ngx_http_envelope_headers_edit(edits, "Accept-Encoding", NULL)
-        != NGX_OK
-        || ngx_http_envelope_headers_edit(edits, "Range", NULL) != NGX_OK
-        || ngx_http_envelope_headers_edit(edits, "If-Range", NULL) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return stale;
 }
 
 
@@ -571,14 +554,7 @@ static ngx_int_t
 ngx_http_envelope_request_frame(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_array_t *edits)
 {
-    char       **name;
-    ngx_str_t    type, value;
-
-    for (name = ngx_http_envelope_request_stale; *name; name++) {
-        if (ngx_http_envelope_headers_edit(edits, *name, NULL) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
+    ngx_str_t  type, value;
 
     value.data = ngx_pnalloc(job->pool, NGX_SIZE_T_LEN);
     if (value.data == NULL) {
@@ -644,32 +620,20 @@ static ngx_int_t
 ngx_http_envelope_request_drop(ngx_http_request_t *r,
     ngx_http_envelope_marks_t *marks)
 {
-    char        **name;
-    ngx_str_t     empty;
-    ngx_array_t   edits;
+    ngx_str_t    empty;
+    ngx_array_t  edits;
 
     ngx_str_null(&empty);
 
     marks->reading = 0;
 
-    if (ngx_array_init(&edits, r->pool, 8, sizeof(ngx_envelope_header_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (name = ngx_http_envelope_request_stale; *name; name++) {
-        if (ngx_http_envelope_headers_edit(&edits, *name, NULL) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_envelope_headers_edit(&edits, "Content-Length", NULL)
+    if (ngx_array_init(&edits, r->pool, 1, sizeof(ngx_envelope_header_t))
         != NGX_OK
-        || ngx_http_envelope_headers_edit(&edits, "Content-Type", NULL)
+        || ngx_http_envelope_headers_in_apply(r, &edits,
+                                              NGX_HTTP_ENVELOPE_STALE_BODY
+                                              |NGX_HTTP_ENVELOPE_STALE_CONTENT
+                                              |NGX_HTTP_ENVELOPE_STALE_EXPECT)
            != NGX_OK
-        || ngx_http_envelope_headers_edit(&edits, "Expect", NULL) != NGX_OK
-        || ngx_http_envelope_headers_in_apply(r, &edits) != NGX_OK
         || ngx_http_envelope_body_replace(r, &empty) != NGX_OK)
     {
         return NGX_ERROR;

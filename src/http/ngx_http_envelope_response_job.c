@@ -31,9 +31,10 @@ ngx_http_envelope_response_transform(ngx_http_request_t *r,
     job = ngx_http_envelope_job_create(r, ctx->profile, ctx->role->response,
                                        ctx->role->response_direction);
     if (job == NULL
-        || ngx_http_envelope_headers_out(r, job->pool, &job->input.headers,
-                                         &job->input.nheaders)
-           != NGX_OK)
+        || (job->input.format->headers
+            && ngx_http_envelope_headers_out(r, job->pool, &job->input.headers,
+                                             &job->input.nheaders)
+               != NGX_OK))
     {
         (void) ngx_envelope_failed(&reason, "it cannot be prepared");
 

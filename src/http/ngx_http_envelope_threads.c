@@ -212,7 +212,8 @@ ngx_http_envelope_threads_post(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, void (*run)(ngx_http_envelope_job_t *job),
     void (*done)(ngx_http_envelope_job_t *job, ngx_int_t rc))
 {
-    ngx_uint_t                     cost;
+    size_t                         size;
+    ngx_uint_t                     i, cost;
     ngx_http_envelope_task_t      *task;
     ngx_http_envelope_loc_conf_t  *elcf;
 
@@ -222,11 +223,17 @@ ngx_http_envelope_threads_post(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    size = job->input.body.len;
+
+    for (i = 0; i < job->input.nparts; i++) {
+        size += job->input.parts[i].len;
+    }
+
     cost = ngx_envelope_format_cost(job->input.format, job->input.direction,
-                                    job->input.body.len);
+                                    size);
 
     if (cost < NGX_HTTP_ENVELOPE_THREADS_COST
-        && job->input.body.len < NGX_HTTP_ENVELOPE_THREADS_SIZE)
+        && size < NGX_HTTP_ENVELOPE_THREADS_SIZE)
     {
         return NGX_DECLINED;
     }

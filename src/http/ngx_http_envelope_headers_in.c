@@ -1,0 +1,416 @@
+
+/*
+ * Copyright (C) The authors of the envelope module
+ */
+
+
+#include "ngx_http_envelope_headers.h"
+
+
+/* nginx's own pointers to header fields of a request, while these move */
+
+typedef struct {
+    ngx_http_header_t  *header;
+    ngx_table_elt_t    *first;   /* where it pointed to; */
+#if (nginx_version < 1023000)
+    ngx_array_t         array;   /* .. or, of some, an array of pointers */
+#endif
+} ngx_http_envelope_known_t;
+
+
+typedef struct {
+    ngx_str_t           name;
+    ngx_uint_t          group;
+} ngx_http_envelope_stale_t;
+
+
+static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
+    ngx_array_t *edits, ngx_uint_t stale);
+static ngx_uint_t ngx_http_envelope_headers_in_goes(ngx_array_t *edits,
+    ngx_uint_t stale, ngx_str_t *name);
+
+static ngx_int_t ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
+    ngx_http_envelope_known_t **known, ngx_uint_t *n);
+static ngx_int_t ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
+    ngx_list_part_t *part, ngx_array_t *edits, ngx_uint_t stale,
+    ngx_http_envelope_known_t *known, ngx_uint_t nknown);
+static ngx_int_t ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
+    ngx_array_t *edits);
+static ngx_http_header_t *ngx_http_envelope_headers_in_known(
+    ngx_http_envelope_known_t *known, ngx_uint_t n, ngx_table_elt_t *old);
+static ngx_int_t ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_http_header_t *hh);
+
+
+/* digests: RFC 1864, RFC 3230, RFC 9530 */
+
+static const ngx_http_envelope_stale_t  ngx_http_envelope_stale[] = {
+    { ngx_string("Transfer-Encoding"), NGX_HTTP_ENVELOPE_STALE_BODY },
+    { ngx_string("Content-Encoding"), NGX_HTTP_ENVELOPE_STALE_BODY },
+    { ngx_string("Content-MD5"), NGX_HTTP_ENVELOPE_STALE_BODY },
+    { ngx_string("Digest"), NGX_HTTP_ENVELOPE_STALE_BODY },
+    { ngx_string("Content-Digest"), NGX_HTTP_ENVELOPE_STALE_BODY },
+    { ngx_string("Repr-Digest"), NGX_HTTP_ENVELOPE_STALE_BODY },
+    { ngx_string("Content-Length"), NGX_HTTP_ENVELOPE_STALE_CONTENT },
+    { ngx_string("Content-Type"), NGX_HTTP_ENVELOPE_STALE_CONTENT },
+    { ngx_string("Expect"), NGX_HTTP_ENVELOPE_STALE_EXPECT },
+    { ngx_string("Accept-Encoding"), NGX_HTTP_ENVELOPE_STALE_ANSWER },
+    { ngx_string("Range"), NGX_HTTP_ENVELOPE_STALE_ANSWER },
+    { ngx_string("If-Range"), NGX_HTTP_ENVELOPE_STALE_ANSWER },
+    { ngx_null_string, 0 }
+};
+
+
+#if (nginx_version < 1023000)
+
+/* the array of what a parent's request may have as well */
+
+static ngx_inline ngx_uint_t
+ngx_http_envelope_headers_in_is_array(ngx_http_request_t *r, void *ph)
+{
+#if (NGX_HTTP_X_FORWARDED_FOR)
+    if (ph == &r->headers_in.x_forwarded_for) {
+        return 1;
+    }
+#endif
+
+    return ph == &r->headers_in.cookies;
+}
+
+#endif
+
+
+ngx_int_t
+ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
+    ngx_uint_t stale)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  n;
+    ngx_list_part_t             part;
+    ngx_http_envelope_known_t  *known;
+#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
+    ngx_table_elt_t            *accept_encoding;
+
+    accept_encoding = r->headers_in.accept_encoding;
+#endif
+
+    if (!ngx_http_envelope_headers_in_changed(r, edits, stale)) {
+        return NGX_OK;
+    }
+
+    part = r->headers_in.headers.part;
+
+    if (ngx_http_envelope_headers_in_detach(r, &known, &n) != NGX_OK
+        || ngx_list_init(&r->headers_in.headers, r->pool, 20,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_envelope_headers_in_copy(r, &part, edits, stale, known, n);
+
+    if (rc != NGX_OK
+        || ngx_http_envelope_headers_in_write(r, edits) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
+    if (r->headers_in.accept_encoding == NULL) {
+        r->headers_in.accept_encoding = accept_encoding;
+    }
+#endif
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
+    ngx_array_t *edits, ngx_uint_t stale)
+{
+    ngx_uint_t              i;
+    ngx_list_part_t        *part;
+    ngx_table_elt_t        *h;
+    ngx_envelope_header_t  *edit;
+
+    edit = edits->elts;
+
+    for (i = 0; i < edits->nelts; i++) {
+        if (edit[i].value.data) {
+            return 1;
+        }
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_http_envelope_headers_in_goes(edits, stale, &h[i].key)) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_envelope_headers_in_goes(ngx_array_t *edits, ngx_uint_t stale,
+    ngx_str_t *name)
+{
+    const ngx_http_envelope_stale_t  *st;
+
+    if (ngx_http_envelope_headers_find(edits, name)) {
+        return 1;
+    }
+
+    for (st = ngx_http_envelope_stale; st->name.len; st++) {
+        if ((st->group & stale) && ngx_envelope_header_is(&st->name, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* notes which known fields there are, and forgets where */
+
+static ngx_int_t
+ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
+    ngx_http_envelope_known_t **known, ngx_uint_t *n)
+{
+    ngx_table_elt_t           **ph;
+    ngx_http_header_t          *hh;
+    ngx_http_envelope_known_t  *kn;
+
+    for (hh = ngx_http_headers_in; hh->name.len; hh++) { /* void */ }
+
+    kn = ngx_palloc(r->pool, (hh - ngx_http_headers_in + 1)
+                             * sizeof(ngx_http_envelope_known_t));
+    if (kn == NULL) {
+        return NGX_ERROR;
+    }
+
+    *known = kn;
+
+    for (hh = ngx_http_headers_in; hh->name.len; hh++) {
+        ph = (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
+
+        if (*ph == NULL) {
+            continue;
+        }
+
+        kn->header = hh;
+
+#if (nginx_version < 1023000)
+
+        ngx_memzero(&kn->array, sizeof(ngx_array_t));
+
+        if (ngx_http_envelope_headers_in_is_array(r, ph)) {
+            kn->first = NULL;
+            kn->array = *(ngx_array_t *) ph;
+            ngx_memzero(ph, sizeof(ngx_array_t));
+            kn++;
+            continue;
+        }
+
+#endif
+
+        kn->first = *ph;
+        kn++;
+
+        *ph = NULL;
+    }
+
+#if (nginx_version >= 1023000)
+    r->headers_in.multi = 0;
+    r->headers_in.multi_linked = 0;
+#endif
+
+    *n = kn - *known;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
+    ngx_list_part_t *part, ngx_array_t *edits, ngx_uint_t stale,
+    ngx_http_envelope_known_t *known, ngx_uint_t nknown)
+{
+    ngx_uint_t          i;
+    ngx_table_elt_t    *h, *old;
+    ngx_http_header_t  *hh;
+
+    for ( /* void */ ; part; part = part->next) {
+        old = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_envelope_headers_in_goes(edits, stale, &old[i].key)) {
+                continue;
+            }
+
+            h = ngx_list_push(&r->headers_in.headers);
+            if (h == NULL) {
+                return NGX_ERROR;
+            }
+
+            *h = old[i];
+
+#if (nginx_version >= 1023000)
+            h->next = NULL;
+#endif
+
+            /* one that the request had no pointer to gets none */
+
+            hh = ngx_http_envelope_headers_in_known(known, nknown, &old[i]);
+
+            if (hh && ngx_http_envelope_headers_in_attach(r, h, hh) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_headers_in_write(ngx_http_request_t *r, ngx_array_t *edits)
+{
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_table_elt_t            *h;
+    ngx_http_header_t          *hh;
+    ngx_envelope_header_t      *edit;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    p = ngx_http_envelope_headers_room(r->pool, edits);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    edit = edits->elts;
+
+    for (i = 0; i < edits->nelts; i++) {
+
+        if (edit[i].value.data == NULL) {
+            continue;
+        }
+
+        h = ngx_list_push(&r->headers_in.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_http_envelope_headers_elt(p, h, &edit[i]);
+
+        hh = ngx_hash_find(&cmcf->headers_in_hash, h->hash, h->lowcase_key,
+                           h->key.len);
+
+        if (hh && ngx_http_envelope_headers_in_attach(r, h, hh) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_header_t *
+ngx_http_envelope_headers_in_known(ngx_http_envelope_known_t *known,
+    ngx_uint_t n, ngx_table_elt_t *old)
+{
+    ngx_uint_t         i;
+#if (nginx_version < 1023000)
+    ngx_uint_t         j;
+    ngx_table_elt_t  **elt;
+#else
+    ngx_table_elt_t   *elt;
+#endif
+
+    for (i = 0; i < n; i++) {
+
+#if (nginx_version < 1023000)
+
+        if (known[i].first == old) {
+            return known[i].header;
+        }
+
+        elt = known[i].array.elts;
+
+        for (j = 0; j < known[i].array.nelts; j++) {
+            if (elt[j] == old) {
+                return known[i].header;
+            }
+        }
+
+#else
+
+        for (elt = known[i].first; elt; elt = elt->next) {
+            if (elt == old) {
+                return known[i].header;
+            }
+        }
+
+#endif
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_http_header_t *hh)
+{
+    ngx_table_elt_t  **ph;
+#if (nginx_version < 1023000)
+    ngx_array_t       *array;
+#endif
+
+    ph = (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
+
+#if (nginx_version < 1023000)
+
+    if (ngx_http_envelope_headers_in_is_array(r, ph)) {
+        array = (ngx_array_t *) ph;
+
+        if (array->elts == NULL
+            && ngx_array_init(array, r->pool, 1, sizeof(ngx_table_elt_t *))
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ph = ngx_array_push(array);
+        if (ph == NULL) {
+            return NGX_ERROR;
+        }
+
+        *ph = h;
+
+    } else if (*ph == NULL) {
+        *ph = h;
+    }
+
+#else
+
+    while (*ph) {
+        ph = &(*ph)->next;
+    }
+
+    *ph = h;
+
+#endif
+
+    return NGX_OK;
+}
