@@ -23,7 +23,31 @@ add_block_preprocessor(sub {
         if defined $block->must_die;
 });
 
-plan tests => repeat_each() * 221;
+# "loaded" or "not_loaded": what a worker has in memory
+
+add_response_body_check(sub {
+    my $block = shift;
+    my $root = html_dir() =~ s{/html$}{}r;
+
+    for my $name (qw( loaded not_loaded )) {
+        next if !defined $block->$name;
+
+        my ($worker) = `pgrep -P \$(cat $root/logs/nginx.pid)`
+                       =~ /(\d+)/;
+
+        open my $maps, '<', "/proc/" . ($worker // 'none') . "/maps"
+            or Test::More::fail($block->name . " - maps: $!"), next;
+
+        my $found = grep { index($_, $block->$name) >= 0 } <$maps>;
+
+        Test::More::ok($name eq 'loaded' ? $found : !$found,
+                       $block->name . " - $name");
+    }
+});
+
+master_on();
+
+plan tests => repeat_each() * 229;
 
 run_tests();
 
@@ -1015,3 +1039,48 @@ envelope_profile vm {
 --- no_error_log
 [warn]
 [error]
+
+
+
+=== TEST 55: libcurl is loaded where a token is fetched, and nowhere else
+--- http_config
+    envelope_profile vm {
+        request { set appId 1; }
+    }
+--- config
+    location /t {
+        envelope_call vm;
+        return 200 ok;
+    }
+--- response_body chop
+ok
+--- not_loaded chomp
+libcurl
+--- no_error_log
+[alert]
+
+
+
+=== TEST 56: there it is
+--- http_config
+    envelope_profile vm {
+        request { set appId 1; }
+        token { url http://127.0.0.1:1/; value /t; lifetime 1m; }
+    }
+--- config
+    location /plain {
+        return 200 ok;
+    }
+
+    location /t {
+        envelope_call vm;
+        proxy_pass http://127.0.0.1:1;
+    }
+--- request
+GET /plain
+--- response_body chop
+ok
+--- loaded chomp
+libcurl
+--- no_error_log
+[alert]

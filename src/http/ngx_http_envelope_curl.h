@@ -13,8 +13,7 @@
 #include <ngx_event.h>
 
 #include "ngx_envelope_headers.h"
-
-#include <curl/curl.h>
+#include "ngx_http_envelope_curl_library.h"
 
 
 /*

@@ -37,6 +37,10 @@ ngx_http_envelope_curl_check_url(ngx_str_t *url, ngx_uint_t whole,
     u_char                  *p, *last;
     curl_version_info_data  *info;
 
+    if (ngx_http_envelope_curl_load(reason) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     p = url->data;
     last = p + url->len;
 
