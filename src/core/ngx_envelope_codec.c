@@ -6,6 +6,10 @@
 
 #include "ngx_envelope_codec.h"
 
+#if (__SSE2__)
+#include <emmintrin.h>
+#endif
+
 
 /*
  * What a table holds for a byte outside the alphabet is the lowest bit that
@@ -218,6 +222,86 @@ ngx_envelope_base64_write(u_char *p, ngx_str_t *src, const u_char *alphabet)
 }
 
 
+#if (__SSE2__)
+
+/* those of the bytes that are from "first" to "last", all of them ASCII */
+
+static ngx_inline __m128i
+ngx_envelope_base64_range(__m128i bytes, u_char first, u_char last)
+{
+    return _mm_and_si128(_mm_cmpgt_epi8(bytes,
+                                        _mm_set1_epi8((char) (first - 1))),
+                         _mm_cmplt_epi8(bytes,
+                                        _mm_set1_epi8((char) (last + 1))));
+}
+
+
+/*
+ * Blocks of 16 characters, as long as all of them are of the alphabet and
+ * more than a block follows: a fourth byte is written behind every three.
+ * Returns how many characters were read.
+ */
+
+static size_t
+ngx_envelope_base64_blocks(u_char *dst, u_char *src, size_t len,
+    const u_char *alphabet)
+{
+    size_t    n, i;
+    __m128i   bytes, upper, lower, digit, plus, slash, v;
+    uint32_t  word[4];
+
+    for (n = 0; len - n > 16; n += 16) {
+        bytes = _mm_loadu_si128((const __m128i *) (const void *) (src + n));
+
+        upper = ngx_envelope_base64_range(bytes, 'A', 'Z');
+        lower = ngx_envelope_base64_range(bytes, 'a', 'z');
+        digit = ngx_envelope_base64_range(bytes, '0', '9');
+        plus = _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char) alphabet[62]));
+        slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char) alphabet[63]));
+
+        v = _mm_or_si128(_mm_or_si128(upper, lower),
+                         _mm_or_si128(digit, _mm_or_si128(plus, slash)));
+
+        if (_mm_movemask_epi8(v) != 0xffff) {
+            break;
+        }
+
+        /* what each kind is away from its value */
+
+        v = _mm_or_si128(
+                _mm_or_si128(_mm_and_si128(upper, _mm_set1_epi8(0 - 'A')),
+                             _mm_and_si128(lower, _mm_set1_epi8(26 - 'a'))),
+                _mm_or_si128(_mm_and_si128(digit, _mm_set1_epi8(52 - '0')),
+                    _mm_or_si128(
+                        _mm_and_si128(plus, _mm_set1_epi8((char)
+                                                     (62 - alphabet[62]))),
+                        _mm_and_si128(slash, _mm_set1_epi8((char)
+                                                     (63 - alphabet[63]))))));
+        v = _mm_add_epi8(v, bytes);
+
+        /* pairs of 6 bits to 12, and of these to 24 */
+
+        v = _mm_or_si128(_mm_slli_epi16(_mm_and_si128(v,
+                                                    _mm_set1_epi16(0x00ff)),
+                                        6),
+                         _mm_srli_epi16(v, 8));
+        v = _mm_madd_epi16(v, _mm_set1_epi32(0x00011000));
+
+        _mm_storeu_si128((__m128i *) (void *) word, v);
+
+        for (i = 0; i < 4; i++) {
+            word[i] = htonl(word[i] << 8);
+            ngx_memcpy(dst, &word[i], sizeof(uint32_t));
+            dst += 3;
+        }
+    }
+
+    return n;
+}
+
+#endif
+
+
 /* "len" is the length without padding and cannot be 1 modulo 4 unless bad */
 
 static ngx_int_t
@@ -233,8 +317,16 @@ ngx_envelope_base64_read(ngx_str_t *dst, ngx_str_t *src, size_t len,
     s = src->data;
     values = base->values;
     tail = len % 4;
+    i = 0;
 
-    for (i = 0; i < len - tail; i += 4) {
+#if (__SSE2__)
+
+    i = ngx_envelope_base64_blocks(p, s, len, base->alphabet);
+    p += i / 4 * 3;
+
+#endif
+
+    for ( /* void */ ; i < len - tail; i += 4) {
         a = values[s[i]];
         b = values[s[i + 1]];
         c = values[s[i + 2]];
@@ -295,16 +387,54 @@ ngx_envelope_base64_bad(ngx_str_t *src, size_t i, size_t n,
 }
 
 
+#if (__SSE2__)
+
+static ngx_inline __m128i
+ngx_envelope_hex_digits(__m128i values)
+{
+    return _mm_add_epi8(_mm_add_epi8(values, _mm_set1_epi8('0')),
+                        _mm_and_si128(_mm_cmpgt_epi8(values,
+                                                     _mm_set1_epi8(9)),
+                                      _mm_set1_epi8('a' - '0' - 10)));
+}
+
+#endif
+
+
 void
 ngx_envelope_hex_encode(ngx_str_t *dst, ngx_str_t *src)
 {
     u_char               *p;
     size_t                i;
+#if (__SSE2__)
+    __m128i               bytes, high, low;
+#endif
     static const u_char   hex[] = "0123456789abcdef";
 
     p = dst->data;
+    i = 0;
 
-    for (i = 0; i < src->len; i++) {
+#if (__SSE2__)
+
+    for ( /* void */ ; src->len - i >= 16; i += 16) {
+        bytes = _mm_loadu_si128((const __m128i *) (const void *)
+                                (src->data + i));
+
+        high = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
+        low = _mm_and_si128(bytes, _mm_set1_epi8(0x0f));
+
+        _mm_storeu_si128((__m128i *) (void *) p,
+                         ngx_envelope_hex_digits(_mm_unpacklo_epi8(high,
+                                                                   low)));
+        _mm_storeu_si128((__m128i *) (void *) (p + 16),
+                         ngx_envelope_hex_digits(_mm_unpackhi_epi8(high,
+                                                                   low)));
+        p += 32;
+    }
+
+#endif
+
+    for ( /* void */ ; i < src->len; i++) {
         *p++ = hex[src->data[i] >> 4];
         *p++ = hex[src->data[i] & 0x0f];
     }
