@@ -59,7 +59,7 @@ static u_char *ngx_envelope_json_start(ngx_envelope_json_scan_t *scan,
     u_char *p);
 static u_char *ngx_envelope_json_end(ngx_envelope_json_scan_t *scan,
     u_char *p);
-static u_char *ngx_envelope_json_string(ngx_envelope_json_scan_t *scan,
+static u_char *ngx_envelope_json_long(ngx_envelope_json_scan_t *scan,
     u_char *p);
 static u_char *ngx_envelope_json_special(ngx_envelope_json_scan_t *scan,
     u_char *p);
@@ -88,6 +88,20 @@ ngx_envelope_json_skip(u_char *p, u_char *end)
     }
 
     return p;
+}
+
+
+/* behind a string that starts here */
+
+static ngx_inline u_char *
+ngx_envelope_json_string(ngx_envelope_json_scan_t *scan, u_char *p)
+{
+    u_char  *end;
+
+    p++;
+    end = ngx_envelope_json_near(p, scan->end);
+
+    return end ? end + 1 : ngx_envelope_json_long(scan, p);
 }
 
 
@@ -329,9 +343,9 @@ ngx_envelope_json_end(ngx_envelope_json_scan_t *scan, u_char *p)
 
 
 static u_char *
-ngx_envelope_json_string(ngx_envelope_json_scan_t *scan, u_char *p)
+ngx_envelope_json_long(ngx_envelope_json_scan_t *scan, u_char *p)
 {
-    for (p++; /* void */ ; /* void */ ) {
+    for ( ;; ) {
         p = ngx_envelope_json_skim(p, scan->end);
 
         if (p < scan->end && *p == '"') {

@@ -156,8 +156,40 @@ ngx_envelope_json_bits_special(ngx_envelope_json_bits_t *bits)
 
 
 /*
- * The same, but passes over escaped quotes and backslashes as well, which
- * are nearly all the escapes of a JSON text that stands in a string.
+ * Where the string ends, if that can be seen in its first 16 bytes, as most
+ * names' and values' ends can; else NULL.
+ */
+
+static ngx_inline u_char *
+ngx_envelope_json_near(u_char *p, u_char *last)
+{
+#if (__SSE2__)
+
+    int  mask;
+
+    if (last - p >= 16) {
+        mask = _mm_movemask_epi8(
+                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
+
+        if (mask) {
+            p += __builtin_ctz((unsigned) mask);
+
+            if (*p == '"') {
+                return p;
+            }
+        }
+    }
+
+#endif
+
+    return NULL;
+}
+
+
+/*
+ * As ngx_envelope_json_plain(), but passes over escaped quotes and
+ * backslashes as well, which are nearly all the escapes of a JSON text that
+ * stands in a string.
  */
 
 static ngx_inline u_char *
@@ -168,19 +200,6 @@ ngx_envelope_json_skim(u_char *p, u_char *last)
     int                       mask;
     uint64_t                  stop;
     ngx_envelope_json_bits_t  bits;
-
-    /* most strings are short */
-
-    if (last - p >= 16) {
-        mask = _mm_movemask_epi8(
-                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
-
-        p += mask ? __builtin_ctz((unsigned) mask) : 16;
-
-        if (mask && *p == '"') {
-            return p;
-        }
-    }
 
     while (last - p >= 64) {
         ngx_envelope_json_bits(&bits, p);
@@ -225,17 +244,21 @@ ngx_envelope_json_skim(u_char *p, u_char *last)
 
 #if (__SSE2__)
 
-/* at most 64 bytes, of which none is left out, 16 at a time: up to 15 more */
+/* at most 64 bytes, of which none is left out, 16 at a time: up to 16 more */
 
 static ngx_inline u_char *
 ngx_envelope_json_copy_run(u_char *d, u_char *p, size_t len)
 {
     size_t  i;
 
-    for (i = 0; i < len; i += 16) {
+    i = 0;
+
+    do {
         _mm_storeu_si128((__m128i *) (void *) (d + i),
                          ngx_envelope_json_load(p + i));
-    }
+        i += 16;
+
+    } while (i < len);
 
     return d + len;
 }

@@ -304,6 +304,19 @@ ngx_envelope_json_encode(ngx_pool_t *pool, ngx_str_t *src, ngx_str_t *dst,
 
     *p++ = '"';
 
+    if (len == 2 + src->len) {
+
+        /* nothing is escaped */
+
+        if (src->len) {
+            p = ngx_cpymem(p, src->data, src->len);
+        }
+
+        *p = '"';
+
+        return NGX_OK;
+    }
+
     for (s = src->data; s < last; s = stop) {
         stop = ngx_envelope_json_plain(s, last);
 

@@ -60,7 +60,8 @@ typedef struct {
     ngx_envelope_rsa_block_t     *block;
     size_t                        total;   /* bytes of output */
     ngx_uint_t                    bad;     /* blocks without a text */
-    ngx_uint_t                    shared;  /* by several threads */
+    unsigned                      shared:1;     /* by several threads */
+    unsigned                      is_public:1;  /* the half of the key */
 } ngx_envelope_rsa_work_t;
 
 
@@ -326,9 +327,7 @@ ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
 
     work.out = out->data;
 
-    if (rsa->padding != NGX_ENVELOPE_RSA_PRIVATE) {
-        each = NULL;
-    }
+    work.is_public = (rsa->padding != NGX_ENVELOPE_RSA_PRIVATE);
 
     if (ngx_envelope_rsa_blocks(rsa, key, &scheme->seal, pool, each, &work)
         != NGX_OK
@@ -391,9 +390,7 @@ ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
     work.out = out->data;
     work.n = in->len / work.k;
 
-    if (rsa->padding == NGX_ENVELOPE_RSA_PRIVATE) {
-        each = NULL;
-    }
+    work.is_public = (rsa->padding == NGX_ENVELOPE_RSA_PRIVATE);
 
     if (ngx_envelope_rsa_blocks(rsa, key, &scheme->open, pool, each, &work)
         != NGX_OK)
@@ -426,6 +423,10 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
     ngx_envelope_rsa_work_t *work)
 {
     ngx_uint_t  i;
+
+    if (work->is_public) {
+        each = NULL;
+    }
 
     work->rsa = rsa;
     work->op = op;
@@ -468,10 +469,10 @@ ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
 
 /*
  * One block, into the place that it would have if all were as long as can
- * be; OpenSSL wants room for k bytes each time.  The error queue is cleared
- * whether there is something on it or not, and the context is used again
- * whatever became of the block, so that the way a good block takes and the
- * way a bad one takes are the same.
+ * be; OpenSSL wants room for k bytes each time.  Of a private key the error
+ * queue is cleared whether there is something on it or not, and the context
+ * is used again whatever became of the block, so that the way a good block
+ * takes and the way a bad one takes are the same.
  *
  * On a thread of its own it takes a context of its own.
  */
@@ -502,7 +503,12 @@ ngx_envelope_rsa_block(void *data, ngx_uint_t i)
                               work->in->data + pos, len);
     block->done = 1;
 
-    ERR_clear_error();
+    if (work->is_public) {
+        ngx_envelope_errors_clear();
+
+    } else {
+        ERR_clear_error();
+    }
 
     if (work->shared) {
         ngx_envelope_rsa_give(work, ctx);

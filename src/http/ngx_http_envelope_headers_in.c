@@ -26,8 +26,8 @@ typedef struct {
 
 static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
     ngx_array_t *edits, ngx_uint_t stale);
-static ngx_uint_t ngx_http_envelope_headers_in_goes(ngx_array_t *edits,
-    ngx_uint_t stale, ngx_str_t *name);
+static ngx_uint_t ngx_http_envelope_headers_in_stale(ngx_uint_t stale,
+    ngx_str_t *name);
 
 static ngx_int_t ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
     ngx_http_envelope_known_t **known, ngx_uint_t *n);
@@ -147,7 +147,9 @@ ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_envelope_headers_in_goes(edits, stale, &h[i].key)) {
+            if (ngx_http_envelope_headers_find(edits, &h[i].key)
+                || ngx_http_envelope_headers_in_stale(stale, &h[i].key))
+            {
                 return 1;
             }
         }
@@ -158,14 +160,9 @@ ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
 
 
 static ngx_uint_t
-ngx_http_envelope_headers_in_goes(ngx_array_t *edits, ngx_uint_t stale,
-    ngx_str_t *name)
+ngx_http_envelope_headers_in_stale(ngx_uint_t stale, ngx_str_t *name)
 {
     const ngx_http_envelope_stale_t  *st;
-
-    if (ngx_http_envelope_headers_find(edits, name)) {
-        return 1;
-    }
 
     for (st = ngx_http_envelope_stale; st->name.len; st++) {
         if ((st->group & stale) && ngx_envelope_header_is(&st->name, name)) {
@@ -251,7 +248,9 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_envelope_headers_in_goes(edits, stale, &old[i].key)) {
+            if (ngx_http_envelope_headers_find(edits, &old[i].key)
+                || ngx_http_envelope_headers_in_stale(stale, &old[i].key))
+            {
                 continue;
             }
 
