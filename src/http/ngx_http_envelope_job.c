@@ -15,6 +15,10 @@
 
 #define NGX_HTTP_ENVELOPE_JOB_POOL_SIZE  4096
 
+/* bytes of a message whose memory is worth keeping for the next one */
+
+#define NGX_HTTP_ENVELOPE_JOB_KEEP       (1024 * 1024)
+
 
 static ngx_int_t ngx_http_envelope_job_values(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job, ngx_array_t *values);
@@ -35,6 +39,20 @@ static char  *ngx_http_envelope_job_actions[] = {
     "sealing a message",
     "opening a message"
 };
+
+
+/*
+ * The C library of GNU gives the end of the heap back to the kernel once
+ * 128 KB of it are free, so with each large message, and the next one pays
+ * for getting every page of it anew.  A block that has once been mapped on
+ * its own and freed tells it to keep twice as much.
+ */
+
+void
+ngx_http_envelope_job_init_process(void)
+{
+    ngx_free(ngx_alloc(NGX_HTTP_ENVELOPE_JOB_KEEP, ngx_cycle->log));
+}
 
 
 ngx_http_envelope_job_t *

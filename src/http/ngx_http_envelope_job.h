@@ -11,6 +11,10 @@
 #include "ngx_http_envelope_request.h"
 
 
+/* in each worker, where messages are sealed or opened */
+
+void ngx_http_envelope_job_init_process(void);
+
 /*
  * A job for one message of the profile; what the format needs of nginx's
  * variables is evaluated.  The caller fills in body and headers.  Its pool

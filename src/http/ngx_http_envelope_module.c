@@ -6,6 +6,7 @@
 
 #include "ngx_http_envelope_module.h"
 #include "ngx_http_envelope_gate.h"
+#include "ngx_http_envelope_job.h"
 #include "ngx_http_envelope_threads.h"
 #include "ngx_http_envelope_token.h"
 #include "ngx_http_envelope_zone.h"
@@ -426,6 +427,15 @@ ngx_http_envelope_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_envelope_init_process(ngx_cycle_t *cycle)
 {
+    ngx_http_envelope_main_conf_t  *emcf;
+
+    emcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_envelope_module);
+
+    if (emcf && emcf->profiles.nelts) {
+        ngx_http_envelope_job_init_process();
+    }
+
 #if (NGX_THREADS)
     ngx_http_envelope_gate_init(cycle);
 #endif
