@@ -198,6 +198,11 @@ ngx_envelope_base64_write_blocks(u_char *dst, u_char *src, size_t len,
     __m128i   v, away;
     uint32_t  word[4];
 
+    const __m128i  d62 = _mm_set1_epi8((char) (alphabet[62] - 62
+                                               - ('0' - 52)));
+    const __m128i  d63 = _mm_set1_epi8((char) (alphabet[63] - 63
+                                               - ('0' - 52)));
+
     for (n = 0; len - n >= 16; n += 12) {
 
         for (i = 0; i < 4; i++) {
@@ -224,13 +229,9 @@ ngx_envelope_base64_write_blocks(u_char *dst, u_char *src, size_t len,
                    _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(51)),
                                  _mm_set1_epi8('0' - 52 - ('a' - 26))));
         away = _mm_add_epi8(away,
-                   _mm_and_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(62)),
-                                 _mm_set1_epi8((char) (alphabet[62] - 62
-                                                       - ('0' - 52)))));
+                   _mm_and_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(62)), d62));
         away = _mm_add_epi8(away,
-                   _mm_and_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(63)),
-                                 _mm_set1_epi8((char) (alphabet[63] - 63
-                                                       - ('0' - 52)))));
+                   _mm_and_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(63)), d63));
 
         v = _mm_add_epi8(_mm_add_epi8(v, _mm_set1_epi8('A')), away);
 
@@ -320,14 +321,19 @@ ngx_envelope_base64_blocks(u_char *dst, u_char *src, size_t len,
     __m128i   bytes, upper, lower, digit, plus, slash, v;
     uint32_t  word[4];
 
+    const __m128i  c62 = _mm_set1_epi8((char) alphabet[62]);
+    const __m128i  c63 = _mm_set1_epi8((char) alphabet[63]);
+    const __m128i  d62 = _mm_set1_epi8((char) (62 - alphabet[62]));
+    const __m128i  d63 = _mm_set1_epi8((char) (63 - alphabet[63]));
+
     for (n = 0; len - n > 16; n += 16) {
         bytes = _mm_loadu_si128((const __m128i *) (const void *) (src + n));
 
         upper = ngx_envelope_base64_range(bytes, 'A', 'Z');
         lower = ngx_envelope_base64_range(bytes, 'a', 'z');
         digit = ngx_envelope_base64_range(bytes, '0', '9');
-        plus = _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char) alphabet[62]));
-        slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char) alphabet[63]));
+        plus = _mm_cmpeq_epi8(bytes, c62);
+        slash = _mm_cmpeq_epi8(bytes, c63);
 
         v = _mm_or_si128(_mm_or_si128(upper, lower),
                          _mm_or_si128(digit, _mm_or_si128(plus, slash)));
@@ -342,11 +348,8 @@ ngx_envelope_base64_blocks(u_char *dst, u_char *src, size_t len,
                 _mm_or_si128(_mm_and_si128(upper, _mm_set1_epi8(0 - 'A')),
                              _mm_and_si128(lower, _mm_set1_epi8(26 - 'a'))),
                 _mm_or_si128(_mm_and_si128(digit, _mm_set1_epi8(52 - '0')),
-                    _mm_or_si128(
-                        _mm_and_si128(plus, _mm_set1_epi8((char)
-                                                     (62 - alphabet[62]))),
-                        _mm_and_si128(slash, _mm_set1_epi8((char)
-                                                     (63 - alphabet[63]))))));
+                             _mm_or_si128(_mm_and_si128(plus, d62),
+                                          _mm_and_si128(slash, d63))));
         v = _mm_add_epi8(v, bytes);
 
         /* pairs of 6 bits to 12, and of these to 24 */

@@ -43,6 +43,25 @@ ngx_envelope_json_load(u_char *p)
     return _mm_loadu_si128((const __m128i *) (const void *) p);
 }
 
+
+/* whether there are any in 64 bytes */
+
+static ngx_inline ngx_uint_t
+ngx_envelope_json_any(u_char *p)
+{
+    int      i;
+    __m128i  any;
+
+    any = ngx_envelope_json_stops(ngx_envelope_json_load(p));
+
+    for (i = 16; i < 64; i += 16) {
+        any = _mm_or_si128(any, ngx_envelope_json_stops(
+                                             ngx_envelope_json_load(p + i)));
+    }
+
+    return _mm_movemask_epi8(any) != 0;
+}
+
 #endif
 
 
@@ -58,6 +77,10 @@ ngx_envelope_json_plain(u_char *p, u_char *last)
 #if (__SSE2__)
 
     int  mask;
+
+    while (last - p >= 64 && !ngx_envelope_json_any(p)) {
+        p += 64;
+    }
 
     while (last - p >= 16) {
         mask = _mm_movemask_epi8(
@@ -98,7 +121,7 @@ static ngx_inline void
 ngx_envelope_json_bits(ngx_envelope_json_bits_t *bits, u_char *p)
 {
     int       i;
-    __m128i   bytes[4], any;
+    __m128i   bytes;
     uint64_t  start, even;
 
     const __m128i   quote = _mm_set1_epi8('"');
@@ -110,25 +133,20 @@ ngx_envelope_json_bits(ngx_envelope_json_bits_t *bits, u_char *p)
     bits->backslash = 0;
     bits->other = 0;
 
-    any = _mm_setzero_si128();
-
-    for (i = 0; i < 4; i++) {
-        bytes[i] = ngx_envelope_json_load(p + i * 16);
-        any = _mm_or_si128(any, ngx_envelope_json_stops(bytes[i]));
-    }
-
-    if (_mm_movemask_epi8(any) == 0) {
+    if (!ngx_envelope_json_any(p)) {
         bits->escape = 0;
         return;
     }
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 64; i += 16) {
+        bytes = ngx_envelope_json_load(p + i);
+
         bits->quote |= (uint64_t) (unsigned)
-            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes[i], quote)) << i * 16;
+                       _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, quote)) << i;
         bits->backslash |= (uint64_t) (unsigned)
-            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes[i], escape)) << i * 16;
+                       _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, escape)) << i;
         bits->other |= (uint64_t) (unsigned)
-            _mm_movemask_epi8(_mm_cmplt_epi8(bytes[i], space)) << i * 16;
+                       _mm_movemask_epi8(_mm_cmplt_epi8(bytes, space)) << i;
     }
 
     /*
