@@ -8,6 +8,7 @@
 #include "ngx_envelope_errors.h"
 #include "ngx_envelope_secret.h"
 
+#include <openssl/core_names.h>
 #include <openssl/rsa.h>
 
 
@@ -617,28 +618,33 @@ ngx_envelope_rsa_set_oaep(const ngx_envelope_rsa_t *rsa, EVP_PKEY_CTX *ctx)
 }
 
 
+/*
+ * Not by EVP_PKEY_CTX_set0_rsa_oaep_label(): up to 3.3.2 at least it crashes
+ * with the copy of a context, which comes without the key's manager.
+ */
+
 static ngx_int_t
 ngx_envelope_rsa_set_label(const ngx_envelope_rsa_t *rsa, EVP_PKEY_CTX *ctx)
 {
-    u_char  *label;
+    OSSL_PARAM  params[2];
 
     if (rsa->padding != NGX_ENVELOPE_RSA_OAEP || rsa->label.len == 0) {
         return NGX_OK;
     }
 
-    label = OPENSSL_memdup(rsa->label.data, rsa->label.len);
-    if (label == NULL) {
-        return NGX_ERROR;
-    }
+    /* a provider may ignore what it does not know */
 
-    /* the context owns the label once this has succeeded */
-
-    if (EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, label, (int) rsa->label.len)
-        != 1)
+    if (OSSL_PARAM_locate_const(EVP_PKEY_CTX_settable_params(ctx),
+                                OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL)
+        == NULL)
     {
-        OPENSSL_free(label);
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    params[0] = OSSL_PARAM_construct_octet_string(
+                    OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, rsa->label.data,
+                    rsa->label.len);
+    params[1] = OSSL_PARAM_construct_end();
+
+    return EVP_PKEY_CTX_set_params(ctx, params) == 1 ? NGX_OK : NGX_ERROR;
 }
