@@ -27,6 +27,16 @@ def plain(text):
 
 # 1
 
+def by_chance(data, key):
+    """Whether OpenSSL makes JSON up of it, from 3.2 on: what nothing protects
+    goes through then, as what anybody has sealed would."""
+    try:
+        formats.check_json(forge.pkcs1_anyhow(data, key), "by chance")
+    except formats.Error:
+        return False
+    return True
+
+
 def bad_blocks(key, text=JSON, junk=b"\xfe"):
     """Blocks that are no RSAES-PKCS1-v1_5 of any JSON, in every way there is:
     all types, all places of the separator, none, all that is no number below
@@ -57,7 +67,7 @@ def pkcs1_sweep(case):
     key = case.world.key("rsa.pem")
     case.opened(both("pkcs1", [data(forge.pkcs1(JSON, key))]),
                 [plain(JSON)] * 2)
-    blocks = bad_blocks(key)
+    blocks = [b for b in bad_blocks(key) if not by_chance(b, key)]
     case.refused(401, both("pkcs1", [data(b) for b in blocks]))
     good = [forge.pkcs1(text, key) for text in (b'{"a"', b":", b"1}")]
     case.opened(both("pkcs1", [data(b"".join(good))]), [plain(JSON)] * 2)
@@ -66,6 +76,7 @@ def pkcs1_sweep(case):
         parts = list(good)
         parts[i % 3] = block
         several.append(b"".join(parts))
+    several = [s for s in several if not by_chance(s, key)]
     case.refused(401, both("pkcs1", [data(s) for s in several]))
     case.said.append("field data: what was recovered is not JSON")
 
@@ -92,7 +103,7 @@ def pkcs1_key(case):
 @threat(1, "RSA PKCS#1 v1.5 in the answer to a call")
 def pkcs1_call(case):
     key = case.world.key("rsa.pem")
-    blocks = bad_blocks(key)[::3]
+    blocks = [b for b in bad_blocks(key)[::3] if not by_chance(b, key)]
     answered(case, "pkcs1", [data(b) for b in blocks])
     case.said.append('"pkcs1-call" call response: field data: what was')
 

@@ -8,6 +8,7 @@ it refuses must be refused, what it opens must be opened to the same bytes.
 import json
 
 import demo
+import forge
 import formats
 from client import Connection, exchange, post
 from table import threat
@@ -115,13 +116,30 @@ class Sweep:
                            % (self.uri(), wire))
         return opened.plain
 
+    def by_chance(self, wire):
+        """What OpenSSL may have made up, from 3.2 on, where nothing but RSA's
+        padding would tell."""
+        if self.letter != "A":
+            return None
+        right = formats.pkcs1_decrypt
+        formats.pkcs1_decrypt = forge.pkcs1_anyhow
+        try:
+            return self.open(wire).plain
+        except formats.Error:
+            return None
+        finally:
+            formats.pkcs1_decrypt = right
+
     def run(self, wires):
         """Sends them all; the judge is at work while nginx is."""
         expected = [None] * len(wires)
+        made_up = [None] * len(wires)
 
         def work(first, last):
             for i in range(first, last):
                 expected[i] = self.judged(wires[i])
+                if expected[i] is None:
+                    made_up[i] = self.by_chance(wires[i])
 
         case = self.case
         app = case.world.app
@@ -138,8 +156,11 @@ class Sweep:
         app.answers = {}
         opened = 0
         good = []
-        for wire, answer, plain, right in zip(wires, answers, expected,
-                                              shaped):
+        for wire, answer, plain, chance, right in zip(
+                wires, answers, expected, made_up, shaped):
+            if chance is not None and answer.status == 200:
+                plain = chance
+                opened -= 1
             if plain is None:
                 status = 502 if self.role == "call" else 401 if right else 400
                 case.one_refused(status, answer, "%s %r" % (self.uri(), wire))
@@ -151,7 +172,7 @@ class Sweep:
                     case.check(answer.body == plain, "%s: %r for %r"
                                % (self.uri(), answer.body, wire))
         if self.role != "call":
-            case.passed += opened
+            case.passed += len(good)
             got = sorted(r.body for r in app.since(mark))
             case.check(got == sorted(good), "%s: the application got other "
                        "bytes" % self.uri())
