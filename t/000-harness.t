@@ -184,13 +184,14 @@ client prematurely closed connection
 --- config
     location /peer {
         proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        proxy_set_header Host peer;
     }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query_len: 4000
 --- tcp_reply eval
 sub { "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" . length shift }
 --- request eval
-my $head = "GET /peer HTTP/1.0\r\nHost: 127.0.0.1:NNNNN\r\nConnection: close\r\n";
+my $head = "GET /peer HTTP/1.0\r\nHost: peer\r\nConnection: close\r\n";
 my $line = "Content-Length: NNNN\r\n\r\n";
 "GET /peer\n" . 'x' x (4000 - length "$head$line")
 --- response_body: 4000

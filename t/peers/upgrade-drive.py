@@ -5,6 +5,7 @@ import asyncio
 import fcntl
 import glob
 import os
+import re
 import signal
 import stat
 import struct
@@ -422,13 +423,15 @@ async def descriptors():
 
     # fails after the zone is set up: somebody listens there
 
-    configure("listen %d" % PORT, "listen %d; listen %d" % (PORT, API))
+    with open(CONF) as f:
+        listen = re.search(r"listen +%d" % PORT, f.read())[0]
+    configure(listen, "%s; listen %d" % (listen, API))
     os.kill(master(), signal.SIGHUP)
     await until(lambda: count("still could not bind()") == 1,
                 "the reload does not fail")
     await asyncio.sleep(0.2)
     look("after a reload that failed")
-    configure("listen %d; listen %d" % (PORT, API), "listen %d" % PORT)
+    configure("%s; listen %d" % (listen, API), listen)
     check((await ask()).status == 200, "a call failed")
 
     # nobody else's doing: "nginx -t" and "nginx -s", even with this environment
