@@ -851,6 +851,8 @@ __DATA__
 
 
 === TEST 15: once: fifty copies at once over two workers
+(under valgrind, which is slow, one worker may accept all of them)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: copies
 
 
