@@ -173,6 +173,11 @@ fails_at(case_t *c, ngx_envelope_format_t *f,
 }
 
 
+/* of OpenSSL's own, which for some digests and versions needs none */
+
+static ngx_uint_t   tried;
+
+
 /*
  * The message's own pool is emptied in between, so what is handed in lies
  * elsewhere.
@@ -211,7 +216,13 @@ fails(case_t *c, ngx_envelope_format_t *f, ngx_envelope_direction_e direction,
     is_int(bad, 0, "%s: %s, %d allocations fail, %s", c->name,
            direction == NGX_ENVELOPE_SEAL ? "sealing" : "opening",
            (int) n - 1, how(whose, after));
-    ok(n > (whose == OOM_POOLS ? 4 : 1), "%s: there were some", c->name);
+
+    if (whose == OOM_POOLS) {
+        ok(n > 4, "%s: there were some", c->name);
+
+    } else {
+        tried += n - 1;
+    }
 }
 
 
@@ -271,6 +282,8 @@ main(void)
 
     test_messages(cases);
     test_messages(shipped);
+
+    ok(tried > 100, "OpenSSL had %d to fail", (int) tried);
 
     engine_end();
 
