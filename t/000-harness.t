@@ -185,6 +185,7 @@ client prematurely closed connection
     location /peer {
         proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
         proxy_set_header Host peer;
+        proxy_set_header Connection close;
     }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query_len: 4000
