@@ -248,7 +248,8 @@ def slow(case):
     world = case.world
     body = Sweep(case, "B", "call").wire.body
     plain = b'{"code":200,"bizContent":{"c":"CANARY"}}'
-    parts = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)]
+    parts = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n"
+             b"Connection: close\r\n\r\n" % len(body)]
     for i in range(0, len(body), 4):
         parts += [body[i:i + 4], 0.01]
     world.app.answers = {"1": Raw(*parts), "2": Raw(*parts[:-20])}
@@ -260,10 +261,15 @@ def slow(case):
         answers[n] = c.read()
         c.close()
 
+    mark = world.app.mark()
     threads = [threading.Thread(target=ask, args=(n,)) for n in "12"]
     for t in threads:
         t.start()
     good, spent = wire(case), []
+    # what follows counts what the application gets
+    until = time.monotonic() + 5
+    while len(world.app.since(mark)) < 2 and time.monotonic() < until:
+        time.sleep(0.005)
     while any(t.is_alive() for t in threads):
         began = time.monotonic()
         case.opened([post("/webhook/E", good)], [PLAIN])
