@@ -218,6 +218,8 @@ __DATA__
 
 
 === TEST 4: heavy messages do not keep others waiting
+(valgrind lets one thread run at a time)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: heavy
 --- config
     location /heavy {
@@ -228,6 +230,8 @@ __DATA__
 
 
 === TEST 5: many short texts in a message do not either
+(valgrind lets one thread run at a time)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: elements
 --- main_config
     worker_cpu_affinity 1;
@@ -245,6 +249,8 @@ __DATA__
 
 
 === TEST 6: more heavy messages than may wait
+(valgrind lets one thread run at a time)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: crowd
 --- main_config
     worker_cpu_affinity 1;
@@ -257,6 +263,8 @@ __DATA__
 
 
 === TEST 7: clients go away, requests
+(valgrind lets one thread run at a time)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: abort request
 --- config
     location /deaf/4096 {

@@ -31,6 +31,8 @@ KEYS = {bits: formats.load_key(os.path.join(sys.argv[1], "%d.pem" % bits))
 
 PORT, ROOT = 0, ""
 CALLS = []                      # (path, body) of what came to the upstream
+# everything takes its time under valgrind
+SLOW = 20 if os.environ.get("TEST_NGINX_USE_VALGRIND") else 1
 
 
 class Wrong(Exception):
@@ -210,7 +212,7 @@ async def ask(path, body=None, headers="", timeout=20):
     began, text, writer = time.monotonic(), b"", None
     try:
         reader, writer = await begin(path, body, headers)
-        text = await asyncio.wait_for(reader.read(-1), timeout)
+        text = await asyncio.wait_for(reader.read(-1), SLOW * timeout)
     except (OSError, asyncio.TimeoutError):
         pass
     if writer:
@@ -269,7 +271,7 @@ async def until(true, why, seconds=10):
 
 async def quiet():
     """no request is left behind: the one that asks is the only one"""
-    for _ in range(500):
+    for _ in range(500 * SLOW):
         active = re.search(rb"Active connections: (\d+)",
                            (await ask("/status")).body)
         if active and int(active[1]) == 1:
