@@ -9,6 +9,12 @@
 #include "ngx_envelope_errors.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
+
+
+/* from 3.0.3 on a context starts anew with the key it has: commit 4f675d8 */
+
+#define NGX_ENVELOPE_HMAC_RESTARTS  0x30000030L
 
 
 static ngx_int_t ngx_envelope_alg_fetch_md(ngx_envelope_alg_t *alg,
@@ -236,15 +242,24 @@ ngx_int_t
 ngx_envelope_alg_prepare_secret(ngx_envelope_alg_t *alg, ngx_str_t *secret,
     ngx_pool_t *pool, ngx_envelope_reason_t *reason)
 {
+    EVP_MAC_CTX  *ctx;
+
     if (alg->kind != NGX_ENVELOPE_ALG_HMAC
+        || secret->len == 0
         || ngx_envelope_ready_find(alg->ready, secret->data, 0))
     {
         return NGX_OK;
     }
 
+    ctx = ngx_envelope_ready_take(alg->once);
+
+    if (ctx && EVP_MAC_init(ctx, secret->data, secret->len, NULL) != 1) {
+        EVP_MAC_CTX_free(ctx);
+        ctx = NULL;
+    }
+
     if (ngx_envelope_ready_add(&alg->ready, pool, &ngx_envelope_ready_mac,
-                               secret->data, 0,
-                               ngx_envelope_ready_take(alg->once))
+                               secret->data, 0, ctx)
         != NGX_OK)
     {
         ngx_envelope_errors_clear();
@@ -423,6 +438,7 @@ static ngx_int_t
 ngx_envelope_alg_hmac(const ngx_envelope_alg_t *alg, ngx_str_t *secret,
     ngx_str_t *text, ngx_uint_t n, u_char *out, size_t *len)
 {
+    int                    rc;
     ngx_uint_t             i;
     EVP_MAC_CTX           *ctx;
     ngx_envelope_ready_t  *ready;
@@ -430,12 +446,18 @@ ngx_envelope_alg_hmac(const ngx_envelope_alg_t *alg, ngx_str_t *secret,
     ready = ngx_envelope_ready_find(alg->ready, secret->data, 0);
 
     ctx = ngx_envelope_ready_take(ready ? ready : alg->once);
+    if (ctx == NULL) {
+        goto failed;
+    }
 
-    /* OpenSSL before 3.0.3 does not start anew with the key it has */
+    if (ready && OpenSSL_version_num() >= NGX_ENVELOPE_HMAC_RESTARTS) {
+        rc = EVP_MAC_init(ctx, NULL, 0, NULL);
 
-    if (ctx == NULL
-        || EVP_MAC_init(ctx, secret->data, secret->len, NULL) != 1)
-    {
+    } else {
+        rc = EVP_MAC_init(ctx, secret->data, secret->len, NULL);
+    }
+
+    if (rc != 1) {
         goto failed;
     }
 

@@ -31,8 +31,6 @@ typedef struct {
 
 static ngx_int_t ngx_http_envelope_headers_in_place(ngx_http_request_t *r,
     ngx_array_t *edits, ngx_uint_t stale);
-static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
-    ngx_array_t *edits, ngx_uint_t stale);
 static ngx_uint_t ngx_http_envelope_headers_in_stale(ngx_uint_t stale,
     ngx_str_t *name);
 
@@ -103,10 +101,8 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 
     rc = ngx_http_envelope_headers_in_place(r, edits, stale);
 
-    if (rc != NGX_DECLINED
-        || !ngx_http_envelope_headers_in_changed(r, edits, stale))
-    {
-        return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     part = r->headers_in.headers.part;
@@ -146,19 +142,27 @@ static ngx_int_t
 ngx_http_envelope_headers_in_place(ngx_http_request_t *r, ngx_array_t *edits,
     ngx_uint_t stale)
 {
-    ngx_uint_t              i, n;
+    ngx_uint_t              i, n, shared;
     ngx_list_part_t        *part;
     ngx_table_elt_t        *h, *places[NGX_HTTP_ENVELOPE_HEADERS_PLACES];
-    ngx_envelope_header_t  *edit;
+    ngx_envelope_header_t  *edit, *found;
 
-    if (r != r->main
-        || r->subrequests != NGX_HTTP_MAX_SUBREQUESTS + 1
-        || edits->nelts > NGX_HTTP_ENVELOPE_HEADERS_PLACES)
-    {
-        return NGX_DECLINED;
+    edit = edits->elts;
+
+    shared = (r != r->main
+              || r->subrequests != NGX_HTTP_MAX_SUBREQUESTS + 1
+              || edits->nelts > NGX_HTTP_ENVELOPE_HEADERS_PLACES);
+
+    for (i = 0; i < edits->nelts; i++) {
+
+        if (shared && edit[i].value.data) {
+            return NGX_DECLINED;
+        }
+
+        if (!shared) {
+            places[i] = NULL;
+        }
     }
-
-    ngx_memzero(places, sizeof(places));
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
@@ -169,17 +173,17 @@ ngx_http_envelope_headers_in_place(ngx_http_request_t *r, ngx_array_t *edits,
                 return NGX_DECLINED;
             }
 
-            edit = ngx_http_envelope_headers_find(edits, &h[i].key);
+            found = ngx_http_envelope_headers_find(edits, &h[i].key);
 
-            if (edit == NULL) {
+            if (found == NULL) {
                 continue;
             }
 
-            n = edit - (ngx_envelope_header_t *) edits->elts;
+            n = found - edit;
 
-            if (edit->value.data == NULL
+            if (found->value.data == NULL
                 || places[n]
-                || ngx_memcmp(edit->name.data, h[i].key.data, h[i].key.len)
+                || ngx_memcmp(found->name.data, h[i].key.data, h[i].key.len)
                    != 0)
             {
                 return NGX_DECLINED;
@@ -189,40 +193,8 @@ ngx_http_envelope_headers_in_place(ngx_http_request_t *r, ngx_array_t *edits,
         }
     }
 
-    return ngx_http_envelope_headers_in_write(r, edits, places);
-}
-
-
-static ngx_uint_t
-ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
-    ngx_array_t *edits, ngx_uint_t stale)
-{
-    ngx_uint_t              i;
-    ngx_list_part_t        *part;
-    ngx_table_elt_t        *h;
-    ngx_envelope_header_t  *edit;
-
-    edit = edits->elts;
-
-    for (i = 0; i < edits->nelts; i++) {
-        if (edit[i].value.data) {
-            return 1;
-        }
-    }
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_envelope_headers_find(edits, &h[i].key)
-                || ngx_http_envelope_headers_in_stale(stale, &h[i].key))
-            {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
+    return shared ? NGX_OK
+                  : ngx_http_envelope_headers_in_write(r, edits, places);
 }
 
 

@@ -148,6 +148,64 @@ static const struct {
 };
 
 
+/* a secret that was prepared gives what it gives anew, each time */
+
+static void
+test_prepared(void)
+{
+    ngx_str_t           secrets[2], texts[3], anew, again;
+    ngx_uint_t          i, a, wrong;
+    ngx_envelope_alg_t  alg, fresh;
+
+    static const char  *names[] = { "hs1", "hs256", "hs384", "hs512" };
+
+    secrets[0] = str("a secret");
+    secrets[1] = str("another secret");
+    texts[0] = str("some text");
+    texts[1] = filled(pool, 'x', 5000);
+    texts[2] = str("");
+
+    for (a = 0; a < 4; a++) {
+        alg = alg_of(names[a]);
+        fresh = alg_of(names[a]);
+        wrong = 0;
+
+        for (i = 0; i < 2; i++) {
+            is_int(ngx_envelope_alg_prepare_secret(&alg, &secrets[i], pool,
+                                                   &reason),
+                   NGX_OK, "prepared");
+        }
+
+        for (i = 0; i < 60; i++) {
+            wrong += (ngx_envelope_alg_sign(&alg, NULL, &secrets[i / 3 % 2],
+                                            pool, &texts[i % 3], 1, &again,
+                                            &reason)
+                      != NGX_OK);
+            wrong += (ngx_envelope_alg_sign(&fresh, NULL, &secrets[i / 3 % 2],
+                                            pool, &texts[i % 3], 1, &anew,
+                                            &reason)
+                      != NGX_OK);
+            wrong += (again.len != anew.len
+                      || memcmp(again.data, anew.data, anew.len) != 0);
+            wrong += (ngx_envelope_alg_verify(&alg, NULL, &secrets[i / 3 % 2],
+                                              pool, &texts[i % 3], 1, &anew,
+                                              &reason)
+                      != NGX_OK);
+
+            /* not under the other one */
+
+            wrong += (ngx_envelope_alg_verify(&alg, NULL,
+                                              &secrets[(i / 3 + 1) % 2], pool,
+                                              &texts[i % 3], 1, &anew,
+                                              &reason)
+                      != NGX_DECLINED);
+        }
+
+        is_int(wrong, 0, "%s: again and again", names[a]);
+    }
+}
+
+
 static void
 test_ed25519(void)
 {
@@ -536,6 +594,7 @@ main(void)
     ERR_clear_error();
 
     test_known();
+    test_prepared();
     test_ed25519();
     test_es256();
     test_pairs();
