@@ -390,13 +390,12 @@ ngx_envelope_base64_read(ngx_str_t *dst, ngx_str_t *src, size_t len,
     s = src->data;
     values = base->values;
     tail = len % 4;
-    i = 0;
 
 #if (__SSE2__)
-
     i = ngx_envelope_base64_blocks(p, s, len, base->alphabet);
     p += i / 4 * 3;
-
+#else
+    i = 0;
 #endif
 
     for ( /* void */ ; i < len - tail; i += 4) {

@@ -153,16 +153,13 @@ ngx_http_envelope_headers_in_place(ngx_http_request_t *r, ngx_array_t *edits,
               || r->subrequests != NGX_HTTP_MAX_SUBREQUESTS + 1
               || edits->nelts > NGX_HTTP_ENVELOPE_HEADERS_PLACES);
 
-    for (i = 0; i < edits->nelts; i++) {
-
-        if (shared && edit[i].value.data) {
+    for (i = 0; shared && i < edits->nelts; i++) {
+        if (edit[i].value.data) {
             return NGX_DECLINED;
         }
-
-        if (!shared) {
-            places[i] = NULL;
-        }
     }
+
+    ngx_memzero(places, sizeof(places));
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;

@@ -17,7 +17,7 @@
 
 /* bytes of a message whose memory is worth keeping for the next one */
 
-#define NGX_HTTP_ENVELOPE_JOB_KEEP       (1024 * 1024)
+#define NGX_HTTP_ENVELOPE_JOB_KEEP       1048576
 
 
 static ngx_int_t ngx_http_envelope_job_values(ngx_http_request_t *r,
