@@ -14,7 +14,14 @@
 
 /* from 3.0.3 on a context starts anew with the key it has: commit 4f675d8 */
 
-#define NGX_ENVELOPE_HMAC_RESTARTS  0x30000030L
+#define NGX_ENVELOPE_HMAC_RESTARTS    0x30000030L
+
+/*
+ * Digests with blocks of that many bytes overwrite the last one, a part of
+ * the text, when they are done; the larger ones do when they are freed.
+ */
+
+#define NGX_ENVELOPE_DIGEST_CLEANSED  64
 
 
 static ngx_int_t ngx_envelope_alg_fetch_md(ngx_envelope_alg_t *alg,
@@ -422,7 +429,12 @@ ngx_envelope_alg_digest(const ngx_envelope_alg_t *alg, ngx_str_t *text,
 
     *len = size;
 
-    ngx_envelope_ready_give(alg->once, ctx);
+    if (EVP_MD_get_block_size(alg->md) <= NGX_ENVELOPE_DIGEST_CLEANSED) {
+        ngx_envelope_ready_give(alg->once, ctx);
+
+    } else {
+        EVP_MD_CTX_free(ctx);
+    }
 
     return NGX_OK;
 
