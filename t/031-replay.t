@@ -372,7 +372,11 @@ sub copies {
     my $raw = post('/app', message(id => $id));
     my %pids;
 
-    for my $round (1 .. 4) {
+    # which of the workers accepts is the kernel's affair
+
+    for my $round (1 .. 100) {
+        last if $round > 4 && keys %pids == 2;
+
         my $id = id();
         my @answers = ask_at_once((post('/app', message(id => $id))) x 50);
         my @good = grep { $_->{status} == 200 } @answers;
@@ -384,7 +388,7 @@ sub copies {
         /^X-Pid: (\d+)/m && $pids{$1}++ for map { $_->{head} } @answers;
     }
 
-    check(keys %pids == 2, 'one worker had all of them');
+    check(keys %pids == 2, 'one worker had all of them, 100 times');
 }
 
 sub reloaded {

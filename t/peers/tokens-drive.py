@@ -14,11 +14,11 @@ from drive import (ROOT, PORT, api, ask, check, copies, fetches, load, log,
 
 async def cold():
     """200 calls at once over both workers: one fetch"""
-    api("/_set?delay=0.5")
+    api("/_set?delay=1")
     calls = []
-    for _ in range(10):                 # so that both workers get some
-        calls += [asyncio.ensure_future(ask()) for _ in range(20)]
-        await asyncio.sleep(0.02)
+    for _ in range(20):                 # so that both workers get some
+        calls += [asyncio.ensure_future(ask()) for _ in range(10)]
+        await asyncio.sleep(0.03)
     answers = await asyncio.gather(*calls)
     pids = {a.headers.get("x-pid") for a in answers}
     tell("cold", statuses=statuses(answers), fetches=fetches(),
