@@ -358,10 +358,10 @@ buffered to a temporary file
 X-App: forged
 Content-Type: text/plain
 --- response_body_like eval
-["^GET (?!.*forged)(?!.*Content-Length).*X-App: 7\r\n.*\r\n\r\n\\z",
- "^POST (?!.*forged)(?=.*Content-Type: text/plain\r\n)"
- . ".*Content-Length: 10\r\n.*X-App: 7\r\n.*\r\n\r\nplain text\\z",
- "^POST (?!.*forged).*Content-Length: 3000\r\n.*X-App: 7\r\n"
+["^GET (?!.*forged)(?!.*Content-Length)(?=.*X-App: 7\r\n).*\r\n\r\n\\z",
+ "^POST (?!.*forged)(?=.*Content-Type: text/plain\r\n)(?=.*X-App: 7\r\n)"
+ . ".*Content-Length: 10\r\n.*\r\n\r\nplain text\\z",
+ "^POST (?!.*forged)(?=.*X-App: 7\r\n).*Content-Length: 3000\r\n"
  . ".*\r\n\r\nx{3000}\\z"]
 
 

@@ -24,12 +24,7 @@ typedef struct {
 } ngx_http_envelope_stale_t;
 
 
-/* edits that may be made in place */
-
-#define NGX_HTTP_ENVELOPE_HEADERS_PLACES  16
-
-
-static ngx_int_t ngx_http_envelope_headers_in_place(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
     ngx_array_t *edits, ngx_uint_t stale);
 static ngx_uint_t ngx_http_envelope_headers_in_stale(ngx_uint_t stale,
     ngx_str_t *name);
@@ -40,7 +35,7 @@ static ngx_int_t ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
     ngx_list_part_t *part, ngx_array_t *edits, ngx_uint_t stale,
     ngx_http_envelope_known_t *known, ngx_uint_t nknown);
 static ngx_int_t ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
-    ngx_array_t *edits, ngx_table_elt_t **places);
+    ngx_array_t *edits);
 static ngx_http_header_t *ngx_http_envelope_headers_in_known(
     ngx_http_envelope_known_t *known, ngx_uint_t n, ngx_table_elt_t *old);
 static ngx_int_t ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
@@ -99,10 +94,8 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     accept_encoding = r->headers_in.accept_encoding;
 #endif
 
-    rc = ngx_http_envelope_headers_in_place(r, edits, stale);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
+    if (!ngx_http_envelope_headers_in_changed(r, edits, stale)) {
+        return NGX_OK;
     }
 
     part = r->headers_in.headers.part;
@@ -118,7 +111,7 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     rc = ngx_http_envelope_headers_in_copy(r, &part, edits, stale, known, n);
 
     if (rc != NGX_OK
-        || ngx_http_envelope_headers_in_write(r, edits, NULL) != NGX_OK)
+        || ngx_http_envelope_headers_in_write(r, edits) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -133,65 +126,36 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 }
 
 
-/*
- * Mostly it takes no more than other values, and no subrequest has ever been
- * made that would see them.  NGX_DECLINED where it is not so.
- */
-
-static ngx_int_t
-ngx_http_envelope_headers_in_place(ngx_http_request_t *r, ngx_array_t *edits,
-    ngx_uint_t stale)
+static ngx_uint_t
+ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
+    ngx_array_t *edits, ngx_uint_t stale)
 {
-    ngx_uint_t              i, n, shared;
+    ngx_uint_t              i;
     ngx_list_part_t        *part;
-    ngx_table_elt_t        *h, *places[NGX_HTTP_ENVELOPE_HEADERS_PLACES];
-    ngx_envelope_header_t  *edit, *found;
+    ngx_table_elt_t        *h;
+    ngx_envelope_header_t  *edit;
 
     edit = edits->elts;
 
-    shared = (r != r->main
-              || r->subrequests != NGX_HTTP_MAX_SUBREQUESTS + 1
-              || edits->nelts > NGX_HTTP_ENVELOPE_HEADERS_PLACES);
-
-    for (i = 0; shared && i < edits->nelts; i++) {
+    for (i = 0; i < edits->nelts; i++) {
         if (edit[i].value.data) {
-            return NGX_DECLINED;
+            return 1;
         }
     }
-
-    ngx_memzero(places, sizeof(places));
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-
-            if (ngx_http_envelope_headers_in_stale(stale, &h[i].key)) {
-                return NGX_DECLINED;
-            }
-
-            found = ngx_http_envelope_headers_find(edits, &h[i].key);
-
-            if (found == NULL) {
-                continue;
-            }
-
-            n = found - edit;
-
-            if (found->value.data == NULL
-                || places[n]
-                || ngx_memcmp(found->name.data, h[i].key.data, h[i].key.len)
-                   != 0)
+            if (ngx_http_envelope_headers_find(edits, &h[i].key)
+                || ngx_http_envelope_headers_in_stale(stale, &h[i].key))
             {
-                return NGX_DECLINED;
+                return 1;
             }
-
-            places[n] = &h[i];
         }
     }
 
-    return shared ? NGX_OK
-                  : ngx_http_envelope_headers_in_write(r, edits, places);
+    return 0;
 }
 
 
@@ -316,11 +280,8 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
 }
 
 
-/* to where fields of these names are, or to the end of the list */
-
 static ngx_int_t
-ngx_http_envelope_headers_in_write(ngx_http_request_t *r, ngx_array_t *edits,
-    ngx_table_elt_t **places)
+ngx_http_envelope_headers_in_write(ngx_http_request_t *r, ngx_array_t *edits)
 {
     u_char                     *p;
     ngx_uint_t                  i;
@@ -341,15 +302,6 @@ ngx_http_envelope_headers_in_write(ngx_http_request_t *r, ngx_array_t *edits,
     for (i = 0; i < edits->nelts; i++) {
 
         if (edit[i].value.data == NULL) {
-            continue;
-        }
-
-        if (places && places[i]) {
-            h = places[i];
-            h->value.len = edit[i].value.len;
-            h->value.data = p;
-            p = ngx_cpymem(p, edit[i].value.data, edit[i].value.len);
-            *p++ = '\0';
             continue;
         }
 
