@@ -419,7 +419,10 @@ __DATA__
 
 
 === TEST 17: the same while the request waits for a token
+(valgrind sees a library of libcurl's read the environment at exit)
 --- drive: post_token
+--- main_config
+    env ENVELOPE_TEST=1;
 --- http_config
     envelope_profile tok {
         request { set a 1 number; }

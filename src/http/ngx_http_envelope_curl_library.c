@@ -85,3 +85,41 @@ ngx_http_envelope_curl_load(ngx_envelope_reason_t *reason)
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_http_envelope_curl_keep_environment(ngx_log_t *log)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   i;
+
+    if (ngx_http_envelope_libcurl.version_info == NULL) {
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for (i = 0; environ[i]; i++) {
+        len += ngx_strlen(environ[i]) + 1;
+    }
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_alloc(len, log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; environ[i]; i++) {
+        len = ngx_strlen(environ[i]) + 1;
+
+        ngx_memcpy(p, environ[i], len);
+        environ[i] = (char *) p;
+        p += len;
+    }
+
+    return NGX_OK;
+}

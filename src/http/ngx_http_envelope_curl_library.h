@@ -84,4 +84,14 @@ extern ngx_http_envelope_libcurl_t  ngx_http_envelope_libcurl;
 ngx_int_t ngx_http_envelope_curl_load(ngx_envelope_reason_t *reason);
 
 
+/*
+ * The strings of the "env" directive are the cycle's, whose pool nginx destroys
+ * before it calls exit(); the libraries that came with libcurl read the
+ * environment even after that.  It is copied once, in each process, for as
+ * long as the process is there.
+ */
+
+ngx_int_t ngx_http_envelope_curl_keep_environment(ngx_log_t *log);
+
+
 #endif /* _NGX_HTTP_ENVELOPE_CURL_LIBRARY_H_INCLUDED_ */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_envelope_module.h"
+#include "ngx_http_envelope_curl_library.h"
 #include "ngx_http_envelope_gate.h"
 #include "ngx_http_envelope_job.h"
 #include "ngx_http_envelope_threads.h"
@@ -442,6 +443,10 @@ ngx_http_envelope_init_process(ngx_cycle_t *cycle)
 
     ngx_http_envelope_threads_init();
     ngx_http_envelope_zone_init_process(cycle);
+
+    if (ngx_http_envelope_curl_keep_environment(cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_envelope_token_init_process(cycle);
 }

@@ -640,6 +640,7 @@ ngx_http_envelope_zone_init_process(ngx_cycle_t *cycle)
 
     if (emcf && emcf->zone && ngx_process != NGX_PROCESS_SINGLE) {
         ngx_http_envelope_zone_close(emcf->zone);
+        (void) unsetenv(NGX_HTTP_ENVELOPE_ZONE_VAR);
     }
 }
 
