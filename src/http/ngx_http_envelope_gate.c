@@ -21,6 +21,10 @@
  * has asked for more than itself (since 6.12; older ones do it anyway or do
  * not know of it): the event loop, which asks for nothing, does not wait for
  * the end of a slice.
+ *
+ * A thread that has finished and sees nobody wait for a turn asks for no more
+ * than others again.  It is about to wake up the event loop, and then to sleep:
+ * that would be two changes of context for nothing.
  */
 
 #define NGX_HTTP_ENVELOPE_GATE_SLICE  20000000
@@ -46,7 +50,7 @@ typedef struct {
 
 
 static ngx_uint_t ngx_http_envelope_gate_processors(void);
-static void ngx_http_envelope_gate_yield(void);
+static void ngx_http_envelope_gate_slice(uint64_t slice);
 static void ngx_http_envelope_gate_wait(void);
 static void ngx_http_envelope_gate_next(void);
 
@@ -104,12 +108,7 @@ ngx_http_envelope_gate_turns(void)
 void
 ngx_http_envelope_gate_enter(void)
 {
-    static __thread ngx_uint_t  yielding;
-
-    if (!yielding) {
-        yielding = 1;
-        ngx_http_envelope_gate_yield();
-    }
+    ngx_http_envelope_gate_slice(NGX_HTTP_ENVELOPE_GATE_SLICE);
 
     pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
 
@@ -127,7 +126,11 @@ ngx_http_envelope_gate_enter(void)
 void
 ngx_http_envelope_gate_leave(void)
 {
+    ngx_uint_t  last;
+
     pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
+
+    last = ngx_queue_empty(&ngx_http_envelope_gate.waiters);
 
     ngx_http_envelope_gate_next();
 
@@ -136,6 +139,10 @@ ngx_http_envelope_gate_leave(void)
     }
 
     pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
+
+    if (last) {
+        ngx_http_envelope_gate_slice(0);
+    }
 }
 
 
@@ -178,14 +185,20 @@ ngx_http_envelope_gate_close(void)
 }
 
 
-/* it is as well if the system knows nothing of this */
+/*
+ * Of the calling thread; 0 is what the system gives to everyone.  It is as
+ * well if the system knows nothing of this.
+ */
 
 static void
-ngx_http_envelope_gate_yield(void)
+ngx_http_envelope_gate_slice(uint64_t slice)
 {
 #if (NGX_LINUX && defined SYS_sched_setattr)
 
     /* of sched_setattr(2), for which glibc 2.36 has neither */
+
+    static __thread uint64_t    current;
+    static __thread ngx_uint_t  fixed;
 
     struct {
         uint32_t  size;
@@ -198,20 +211,30 @@ ngx_http_envelope_gate_yield(void)
         uint64_t  period;
     } attr;
 
+    if (slice == current || fixed) {
+        return;
+    }
+
     ngx_memzero(&attr, sizeof(attr));
 
-    attr.size = sizeof(attr);
+    /* how nice it is may have been changed from outside, and stays */
 
     if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == -1
-        || attr.policy != SCHED_OTHER)
+        || attr.policy != SCHED_OTHER || attr.runtime == 0)
     {
+        fixed = 1;
         return;
     }
 
     attr.size = sizeof(attr);
-    attr.runtime = NGX_HTTP_ENVELOPE_GATE_SLICE;
+    attr.runtime = slice;
 
-    (void) syscall(SYS_sched_setattr, 0, &attr, 0);
+    if (syscall(SYS_sched_setattr, 0, &attr, 0) == -1) {
+        fixed = 1;
+        return;
+    }
+
+    current = slice;
 
 #endif
 }
