@@ -86,7 +86,7 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 {
     ngx_int_t                   rc;
     ngx_uint_t                  n;
-    ngx_list_part_t             part;
+    ngx_list_part_t             part, *next;
     ngx_http_envelope_known_t  *known;
 #if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
     ngx_table_elt_t            *accept_encoding;
@@ -100,10 +100,16 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 
     part = r->headers_in.headers.part;
 
-    if (ngx_http_envelope_headers_in_detach(r, &known, &n) != NGX_OK
-        || ngx_list_init(&r->headers_in.headers, r->pool, 20,
-                         sizeof(ngx_table_elt_t))
-           != NGX_OK)
+    /* what a request's pool has left is not much */
+
+    for (n = edits->nelts + 1, next = &part; next; next = next->next) {
+        n += next->nelts;
+    }
+
+    if (ngx_list_init(&r->headers_in.headers, r->pool, n,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK
+        || ngx_http_envelope_headers_in_detach(r, &known, &n) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -184,10 +190,14 @@ ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
     ngx_http_header_t          *hh;
     ngx_http_envelope_known_t  *kn;
 
-    for (hh = ngx_http_headers_in; hh->name.len; hh++) { /* void */ }
+    *n = 0;
 
-    kn = ngx_palloc(r->pool, (hh - ngx_http_headers_in + 1)
-                             * sizeof(ngx_http_envelope_known_t));
+    for (hh = ngx_http_headers_in; hh->name.len; hh++) {
+        ph = (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
+        *n += (*ph != NULL);
+    }
+
+    kn = ngx_palloc(r->pool, (*n + 1) * sizeof(ngx_http_envelope_known_t));
     if (kn == NULL) {
         return NGX_ERROR;
     }
@@ -227,8 +237,6 @@ ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
     r->headers_in.multi = 0;
     r->headers_in.multi_linked = 0;
 #endif
-
-    *n = kn - *known;
 
     return NGX_OK;
 }
