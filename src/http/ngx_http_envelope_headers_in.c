@@ -108,9 +108,15 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 
     if (ngx_list_init(&r->headers_in.headers, r->pool, n,
                       sizeof(ngx_table_elt_t))
-        != NGX_OK
-        || ngx_http_envelope_headers_in_detach(r, &known, &n) != NGX_OK)
+        != NGX_OK)
     {
+        /* error pages and logs look at what there was */
+
+        r->headers_in.headers.part = part;
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_envelope_headers_in_detach(r, &known, &n) != NGX_OK) {
         return NGX_ERROR;
     }
 
