@@ -8,6 +8,7 @@
 #                           CC=clang) linked with libFuzzer
 # make test                 everything, as t/run does it
 # make bench                the benchmark, see bench/run --help
+# make floor                the module of bench/run --floor
 # make lint                 gcc -fanalyzer, clang-tidy and cppcheck
 # make clean
 #
@@ -85,7 +86,7 @@ define configure
 endef
 
 .PHONY: module tree nginx nginx-bare unit unit-objects unit-programs \
-        fuzz-programs race-programs test lint bench clean FORCE
+        fuzz-programs race-programs test lint bench floor clean FORCE
 .DELETE_ON_ERROR:
 
 module: $(BUILD)/$(NAME).so
@@ -247,6 +248,18 @@ race-programs: $(RACE_BIN)
 
 test:
 	t/run
+
+FLOOR := ngx_http_floor_module
+
+floor: $(BUILD)/$(FLOOR).so
+
+$(BUILD)/floor/configure.log: bench/floor/config $(BUILD)/settings
+	$(call configure,$(BUILD)/floor,--add-dynamic-module=$(HERE)/bench/floor)
+
+$(BUILD)/$(FLOOR).so: $(BUILD)/floor/configure.log bench/operations.h \
+                      bench/operations.c bench/floor/$(FLOOR).c
+	$(MAKE) -C $(BUILD)/floor -f objs/Makefile modules
+	cp $(BUILD)/floor/objs/$(FLOOR).so $@
 
 bench:
 	bench/run

@@ -7,8 +7,8 @@ machine that has nothing else to do, please.
 Each workload is measured in rounds.  A round is plain proxying (an nginx
 without the module, otherwise configured alike, which is sent the same bytes
 by the client and by the upstream), the module, and the bare OpenSSL
-operations of a message (bench/bare.c), in turn and on the same core.  Figures
-are medians of the rounds; in brackets the lowest and the highest.
+operations of a message (bench/operations.c), in turn and on the same core.
+Figures are medians of the rounds; in brackets the lowest and the highest.
 
 With many connections, all of them busy:
 
@@ -23,6 +23,11 @@ One request at a time:
   plain, bare     of plain proxying, and of the bare operations
   over            what the module takes beyond these two
   ideal / ours    (plain + bare) / ours, and what it has to be at least
+  floor           with --floor: (plain + bare) / floor, where the floor is an
+                  nginx with a module that reads the body, does these bare
+                  operations (on a thread where the envelope module has one do
+                  them) and proxies the request as it came.  No module that
+                  handles messages gets nearer to 1 on that machine.
   p50, p99        latency
 
   MB              the most memory that the worker ever had, and a plain one
@@ -86,6 +91,8 @@ def options():
     p.add_argument("--module", action="append", default=[], metavar="FILE",
                    help="this .so instead of building one; several are "
                    "measured in the same rounds")
+    p.add_argument("--floor", action="store_true",
+                   help="measure what the bare operations cost inside nginx")
     p.add_argument("--perf", action="store_true",
                    help="no table: perf's samples of the worker")
     p.add_argument("--json", metavar="FILE", help="all rounds' figures")
@@ -110,17 +117,23 @@ def quietly(*words):
         sys.exit("bench/run: failed: " + " ".join(words))
 
 
-def build(modules):
-    """(bare, modules); without any, the module is built."""
+def make(target):
+    quietly("make", "-s", "-j%d" % os.cpu_count(), "BUILD=" + BUILD, target)
+
+
+def build(modules, floor):
+    """(bare, modules, floor); without any, the module is built."""
     if not modules:
-        quietly("make", "-s", "-j%d" % os.cpu_count(), "BUILD=" + BUILD,
-                "module")
+        make("module")
         modules = [BUILD + "/ngx_http_envelope_module.so"]
+    if floor:
+        make("floor")
     os.makedirs(BUILD, exist_ok=True)
     bare = BUILD + "/bare"
     quietly("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", bare,
-            HERE + "/bare.c", "-lcrypto")
-    return bare, [os.path.abspath(m) for m in modules]
+            HERE + "/bare.c", HERE + "/operations.c", "-lcrypto")
+    return (bare, [os.path.abspath(m) for m in modules],
+            floor and BUILD + "/ngx_http_floor_module.so")
 
 
 def cores():
@@ -192,12 +205,12 @@ def main():
     if os.getloadavg()[0] > BUSY:
         warn("the machine is busy, the figures are rough")
 
-    bare, modules = build(a.module)
+    bare, modules, floor = build(a.module, a.floor)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     directory = tempfile.mkdtemp(prefix="bench-")
     os.chmod(directory, 0o755)      # www-data reads there
     try:
-        with Bench(directory, a.port, cores(), bare, modules, a.rounds,
+        with Bench(directory, a.port, cores(), bare, modules, floor, a.rounds,
                    a.seconds, a.connections) as bench:
             if a.perf:
                 profile(bench, a.only)

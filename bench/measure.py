@@ -45,9 +45,9 @@ LOCATIONS = """\
 class Bench:
     """with Bench(..) as bench: bench.measure(NAME)"""
 
-    def __init__(self, directory, port, cores, bare, modules, rounds, seconds,
-                 connections):
-        self.directory, self.bare = directory, bare
+    def __init__(self, directory, port, cores, bare, modules, floor, rounds,
+                 seconds, connections):
+        self.directory, self.bare, self.floor = directory, bare, floor
         self.core, self.load_core = cores
         self.modules, self.connections = modules, connections
         self.rounds, self.seconds = rounds, seconds
@@ -145,6 +145,19 @@ class Bench:
             LOCATIONS.format(directive=w.directive, off="envelope_call off;",
                              witness=self.witness.port), http, variant.module))
 
+    def _floor(self, w, threads):
+        """Nothing but the bare operations.  Where none needs a private key
+        the envelope module does without a thread, too."""
+        port = self.ports.take()
+        directive = "floor %s %s;" % (
+            "on" if threads == "on" and w.private else "off",
+            " ".join(w.bare))
+        return self._start(Nginx(
+            self._path("floor-%d" % port), port, self.core,
+            LOCATIONS.format(directive=directive, off="",
+                             witness=self.witness.port),
+            PROXY.format(up=self.upstream.port), self.floor))
+
     # one message, looked at closely
 
     def _check(self, w, server, arrives, returned):
@@ -210,11 +223,15 @@ class Bench:
         variants = self.variants(w.both)
         plain = self._plain()
         modules = [self._module(w, v) for v in variants]
-        servers = [plain] + modules
+        floors = {}
+        if self.floor and w.bare:
+            floors = {threads: self._floor(w, threads)
+                      for threads in {v.threads for v in variants}}
+        servers = [plain] + modules + list(floors.values())
 
         self.check(w, plain, modules)
         for server in servers:
-            self.run(server, name, words, WARM, self.connections)
+            self.run(server, name, words, WARM, 1)
 
         one, many = ({server: [] for server in servers} for _ in "12")
         bare = []
@@ -223,6 +240,8 @@ class Bench:
             for server in servers[turn:] + servers[:turn]:
                 one[server].append(self.run(server, name, words,
                                             self.seconds, 1))
+                if server in floors.values():
+                    continue        # its contexts are there once
                 many[server].append(self.run(server, name, words,
                                              self.seconds * MANY,
                                              self.connections))
@@ -236,6 +255,8 @@ class Bench:
         result = {
             "name": name, "bare": bare, "speed": self._speed(w.bits),
             "operations": (w.private, w.public), "plain": figures(plain),
+            "floor": {threads: one[server]
+                      for threads, server in floors.items()},
             "module": [figures(server, number=v.number, threads=v.threads,
                                target=w.target(v.threads))
                        for v, server in zip(variants, modules)]}

@@ -1,19 +1,12 @@
 /*
- * The bare OpenSSL operations of one message, again and again: what they
- * cost when there is nothing around them.
- *
- *     bare SECONDS OPERATION..
- *
- * An operation is NAME:LENGTH or NAME:LENGTH:KEYFILE (see the table below),
- * LENGTH the bytes that go in when sealing and come out when opening.  Keys
- * are read, algorithms fetched, contexts and buffers made beforehand.  Prints
- * the nanoseconds of CPU time that one message takes.
+ * The OpenSSL operations of a message, by their names: see operations.h.
  */
+
+#include "operations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -25,8 +18,6 @@
 #include <openssl/rsa.h>
 
 
-#define MAX_OPS  32
-#define BATCH    8        /* messages between two looks at the clock */
 #define BLOCK    2048     /* bytes of RSA of 16384 bits */
 #define ROOM     (BLOCK + 64)
 #define AES_KEY  32
@@ -35,7 +26,7 @@
 #define SHA256   32
 
 
-typedef struct op_s  op_t;
+typedef struct operation_s  op_t;
 
 typedef struct {
     const char      *name;
@@ -43,7 +34,7 @@ typedef struct {
     int            (*run)(op_t *op);
 } kind_t;
 
-struct op_s {
+struct operation_s {
     const kind_t    *kind;
     size_t           length;
     unsigned char   *data;      /* goes in, "size" bytes of it */
@@ -72,7 +63,7 @@ struct op_s {
 static void
 fail(const char *what)
 {
-    fprintf(stderr, "bare: %s failed\n", what);
+    fprintf(stderr, "%s failed\n", what);
     ERR_print_errors_fp(stderr);
     exit(1);
 }
@@ -464,15 +455,16 @@ static const kind_t  kinds[] = {
 };
 
 
-static op_t *
-parse(char *word)
+operation_t *
+operation_make(const char *text)
 {
-    char          *length, *file;
+    char          *word, *length, *file;
     op_t          *op;
     const kind_t  *kind;
 
     op = need(calloc(1, sizeof(op_t)), "calloc()");
-    length = need(strchr(word, ':'), word);
+    word = need(strdup(text), "strdup()");
+    length = need(strchr(word, ':'), text);
     *length++ = '\0';
 
     file = strchr(length, ':');
@@ -488,63 +480,18 @@ parse(char *word)
         if (strcmp(kind->name, word) == 0) {
             op->kind = kind;
             kind->prepare(op);
+            free(word);
             return op;
         }
     }
 
-    fprintf(stderr, "bare: unknown operation \"%s\"\n", word);
+    fprintf(stderr, "unknown operation \"%s\"\n", word);
     exit(2);
 }
 
 
-static double
-cpu_seconds(void)
+void
+operation_run(operation_t *op)
 {
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-
-    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
-}
-
-
-int
-main(int argc, char **argv)
-{
-    int     i, n;
-    long    done, more;
-    double  seconds, spent, start;
-    op_t   *ops[MAX_OPS];
-
-    if (argc < 3 || argc - 2 > MAX_OPS) {
-        fprintf(stderr, "usage: bare SECONDS OPERATION..\n");
-        return 2;
-    }
-
-    seconds = atof(argv[1]);
-    n = argc - 2;
-
-    for (i = 0; i < n; i++) {
-        ops[i] = parse(argv[i + 2]);
-    }
-
-    done = 0;
-    spent = 0;
-    start = cpu_seconds();
-
-    do {
-        for (more = BATCH; more; more--) {
-            for (i = 0; i < n; i++) {
-                need_one(ops[i]->kind->run(ops[i]), ops[i]->kind->name);
-            }
-        }
-
-        done += BATCH;
-        spent = cpu_seconds() - start;
-
-    } while (spent < seconds);
-
-    printf("%.0f\n", spent * 1e9 / (double) done);
-
-    return 0;
+    need_one(op->kind->run(op), op->kind->name);
 }
