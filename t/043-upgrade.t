@@ -85,3 +85,23 @@ header X-Version one;
 
 === TEST 10: core files
 --- drive: hidden
+
+
+
+=== TEST 11: what has come once has come once
+--- drive: marks
+--- main
+    envelope_profile hook {
+        secret hook data:h00k text;
+
+        webhook {
+            sign mac = hs256 key=hook over=<id> | hex;
+            once id within=1h;
+        }
+    }
+--- locations
+    location /hook {
+        envelope_webhook hook;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/plain;
+        add_header X-Pid $pid always;
+    }

@@ -4,6 +4,9 @@
 import asyncio
 import fcntl
 import glob
+import hashlib
+import hmac
+import json
 import os
 import re
 import signal
@@ -461,6 +464,48 @@ async def descriptors():
     answers = await many(10)
     tell("descriptors", statuses=statuses(answers), fetches=fetches())
     check(statuses(answers) == {200: 10} and fetches() == 1, "not kept")
+
+
+def hook(id, key=b"h00k"):
+    mac = hmac.new(key, id.encode(), hashlib.sha256).hexdigest()
+    return json.dumps({"id": id, "mac": mac}).encode()
+
+
+async def deliver(id, n=1, **more):
+    """Statuses of that many copies at a time, and whose workers they were."""
+    answers = await many(n, "/hook", body=hook(id, **more))
+    return statuses(answers), {int(a.headers.get("x-pid", 0))
+                               for a in answers}
+
+
+async def marks():
+    """a message that one binary has delivered is a replay for the other"""
+    check((await deliver("a"))[0] == {200: 1}, "the first one")
+    check((await deliver("a"))[0] == {409: 1}, "its replay")
+    old, new = await upgrade()
+    theirs, ours = set(workers(old)), set(workers(new))
+
+    check((await deliver("forged", key=b"other"))[0] == {401: 1}, "forged")
+    check((await deliver("forged"))[0] == {200: 1}, "a mark of a forged one")
+    pids = set()
+    for i in range(50):
+        got, more = await deliver("b%d" % i, 8)
+        check(got == {200: 1, 409: 7}, "copies at a time: %s" % got)
+        got, again = await deliver("a")
+        check(got == {409: 1}, "what the old one delivered: %s" % got)
+        pids |= more | again
+        if pids & theirs and pids & ours:
+            break
+    tell("marks", messages=i + 1, old=len(pids & theirs),
+         new=len(pids & ours))
+    check(pids & theirs and pids & ours, "not by both")
+
+    await leave(old)
+    for id in ("a", "b0", "b%d" % i, "forged"):
+        check((await deliver(id))[0] == {409: 1}, "afterwards: " + id)
+    check((await deliver("c"))[0] == {200: 1}, "another one")
+    await hup(new)
+    check((await deliver("c"))[0] == {409: 1}, "after a reload")
 
 
 async def hidden():

@@ -6,8 +6,9 @@
 #     token_suite(driver => 'tokens-drive.py');
 #
 # A block has "drive", the scenario; "token", more of the token's block; and
-# may have "host", the endpoint's name, and "main", more of http's.  The
-# profile is called by the scenario's name, so that no two share a token.
+# may have "host", the endpoint's name, "main", more of http's, and
+# "locations".  The profile is called by the scenario's name, so that no two
+# share a token.
 
 package Envelope::Tokens;
 
@@ -69,6 +70,7 @@ sub configure {
     my $host = $block->host // '127.0.0.1';
     my $main = $block->main // '';
     my $token = $block->token // '';
+    my $locations = $block->locations // '';
 
     chomp $host;
     $token = "expires_at /data/expired_time;\n$token"
@@ -105,6 +107,8 @@ EOC
     location /plain {
         return 200 "plain\\n";
     }
+
+    $locations
 EOC
 
     $block->set_value('request', 'GET /plain');
