@@ -72,7 +72,7 @@ sub chunked {
 
 no_long_string();
 
-plan tests => repeat_each() * 317;
+plan tests => repeat_each() * 322;
 
 run_tests();
 
@@ -1084,3 +1084,26 @@ my $digest = quotemeta(Digest::SHA::sha256_base64($body) . '=');
      my $sign = Digest::SHA::hmac_sha256_hex("[$_.$_]", 'secret-secret');
      "^POST .*X-Sign: $sign\r\n(?:.*\r\n)?\r\n" . quotemeta . "\\z";
  } 'short', main::json_of(3000), main::json_of(9000), '', main::json_of(3000)]
+
+
+
+=== TEST 46: a field that nginx knows and keeps no pointer to
+--- http_config
+    envelope_profile proxied {
+        request {
+            set header:Proxy-Connection mine;
+        }
+    }
+--- config
+    location /t {
+        envelope_call proxied;
+        proxy_pass http://up/raw;
+    }
+--- more_headers
+Proxy-Connection: theirs
+X-Other: kept
+--- request
+POST /t
+{"a":1}
+--- response_body_like eval
+qr/^POST (?!.*theirs)(?=.*\r\nX-Other: kept\r\n).*\r\nProxy-Connection: mine\r\n(?:.*\r\n)?\r\n\Q{"a":1}\E\z/s

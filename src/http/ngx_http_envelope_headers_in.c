@@ -61,6 +61,23 @@ static const ngx_http_envelope_stale_t  ngx_http_envelope_stale[] = {
 };
 
 
+/*
+ * Where nginx points to a field that it knows; NULL if it looks at the field
+ * as it arrives and keeps no pointer, as to "Proxy-Connection" since 1.31.
+ */
+
+static ngx_inline ngx_table_elt_t **
+ngx_http_envelope_headers_in_pointer(ngx_http_request_t *r,
+    ngx_http_header_t *hh)
+{
+    if (hh->offset == 0) {
+        return NULL;
+    }
+
+    return (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
+}
+
+
 #if (nginx_version < 1023000)
 
 /* the array of what a parent's request may have as well */
@@ -199,8 +216,8 @@ ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
     *n = 0;
 
     for (hh = ngx_http_headers_in; hh->name.len; hh++) {
-        ph = (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
-        *n += (*ph != NULL);
+        ph = ngx_http_envelope_headers_in_pointer(r, hh);
+        *n += (ph && *ph);
     }
 
     kn = ngx_palloc(r->pool, (*n + 1) * sizeof(ngx_http_envelope_known_t));
@@ -211,9 +228,9 @@ ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
     *known = kn;
 
     for (hh = ngx_http_headers_in; hh->name.len; hh++) {
-        ph = (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
+        ph = ngx_http_envelope_headers_in_pointer(r, hh);
 
-        if (*ph == NULL) {
+        if (ph == NULL || *ph == NULL) {
             continue;
         }
 
@@ -243,6 +260,8 @@ ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
     r->headers_in.multi = 0;
     r->headers_in.multi_linked = 0;
 #endif
+
+    *n = kn - *known;
 
     return NGX_OK;
 }
@@ -390,7 +409,11 @@ ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
     ngx_array_t       *array;
 #endif
 
-    ph = (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
+    ph = ngx_http_envelope_headers_in_pointer(r, hh);
+
+    if (ph == NULL) {
+        return NGX_OK;
+    }
 
 #if (nginx_version < 1023000)
 
