@@ -7,6 +7,7 @@ import forge
 import formats
 from ciphers import JSON, both, data, plain
 from client import Client, post
+from meter import Meter
 from sweeps import Sweep
 from table import threat
 
@@ -239,55 +240,41 @@ def shapes():
 
 @threat(15, "depth of 10^6, 10^5 members, megabytes: 100 times the input")
 def large(case):
-    world = case.world
     tag = forge.mac(b"x").hex().encode()
     peak = 0
     for name, status, value in shapes():
         text = b'{"a":"x","v":%s}' % value
         body = text[:-1] + b',"sign":"%s"}' % tag
-        world.forget_peak()
-        before, began = world.memory("VmRSS"), world.cpu()
+        meter = Meter(case)
         if status == 200:
-            answer = case.opened([post("/webhook/hs256", body)], [text])[0]
+            case.opened([post("/webhook/hs256", body)], [text])
         else:
-            answer = case.refused(status, [post("/webhook/hs256", body)])[0]
-        case.check(answer.status == status, "%s: %d" % (name, answer.status))
-        used = world.memory("VmHWM") - before
-        spent = world.cpu() - began
-        peak = max(peak, used / len(body))
-        if not world.asan:
-            case.check(used < 100 * len(body), "%s: %d bytes for %d"
-                       % (name, used, len(body)))
+            case.refused(status, [post("/webhook/hs256", body)])
+        used = meter.memory(name, 100 * len(body))
+        if len(body) >= MANY:
+            peak = max(peak, used / len(body))
         # a megabyte of anything is read in some milliseconds
-        case.check(spent < 0.5, "%s: %.2f s" % (name, spent))
+        meter.time(name, 0.5)
     case.note("at most %.1f bytes a byte" % peak)
 
 
 @threat(15, "the same inside of what is sealed")
 def large_inside(case):
-    world = case.world
     for name, status, value in shapes():
-        wire = data(forge.gcm(value))
-        inner = 401 if status == 400 else 200
-        world.forget_peak()
-        before, began = world.memory("VmRSS"), world.cpu()
         if name == "129 levels":        # it is one level less deep here
             value = deep(129)
-            wire = data(forge.gcm(value))
-        if inner == 200:
+        wire = data(forge.gcm(value))
+        meter = Meter(case)
+        if status == 200:
             case.opened([post("/webhook/gcm", wire)], [plain(value)])
         else:
-            case.refused(inner, [post("/webhook/gcm", wire)])
-        used = world.memory("VmHWM") - before
-        if not world.asan:
-            case.check(used < 100 * len(wire), "%s: %d bytes for %d"
-                       % (name, used, len(wire)))
-        case.check(world.cpu() - began < 0.5, name + " takes too long")
+            case.refused(401, [post("/webhook/gcm", wire)])
+        meter.memory(name, 100 * len(wire))
+        meter.time(name, 0.5)
 
 
 @threat(15, "what is addressed is large: signatures, values, <sorted>")
 def large_values(case):
-    world = case.world
     big = b"7" * MANY
     rows = {
         "/webhook/hs256": b'{"a":"x","sign":"%s"}' % big,
@@ -301,11 +288,7 @@ def large_values(case):
     rows["/webhook/B"] = b[:-1] + b",%s}" % b",".join(
         b'"m%d":%d' % (i * 7919 % 100003, i) for i in range(100000))
     for uri, body in rows.items():
-        world.forget_peak()
-        before, began = world.memory("VmRSS"), world.cpu()
+        meter = Meter(case)
         case.refused(401, [post(uri, body)])
-        used = world.memory("VmHWM") - before
-        if not world.asan:
-            case.check(used < 100 * len(body), "%s: %d bytes for %d"
-                       % (uri, used, len(body)))
-        case.check(world.cpu() - began < 1, uri + " takes too long")
+        meter.memory(uri, 100 * len(body))
+        meter.time(uri, 1)
