@@ -7,6 +7,11 @@
 #include "ngx_http_envelope_headers.h"
 
 
+/* fields of a request that nginx knows: so many are usual */
+
+#define NGX_HTTP_ENVELOPE_KNOWN  8
+
+
 /* nginx's own pointers to header fields of a request, while these move */
 
 typedef struct {
@@ -24,20 +29,34 @@ typedef struct {
 } ngx_http_envelope_stale_t;
 
 
+/* what does not stay as it is: most fields do, and tell by their length */
+
+typedef struct {
+    ngx_array_t        *edits;
+    ngx_uint_t          stale;
+    uint64_t            lengths;   /* of names, modulo 64, as bits */
+} ngx_http_envelope_gone_t;
+
+
+#define ngx_http_envelope_headers_in_length(name)                             \
+    ((uint64_t) 1 << ((name)->len & 63))
+
+
+static void ngx_http_envelope_headers_in_gone_init(
+    ngx_http_envelope_gone_t *gone, ngx_array_t *edits, ngx_uint_t stale);
+static ngx_uint_t ngx_http_envelope_headers_in_gone(
+    ngx_http_envelope_gone_t *gone, ngx_str_t *name);
 static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
-    ngx_array_t *edits, ngx_uint_t stale);
-static ngx_uint_t ngx_http_envelope_headers_in_stale(ngx_uint_t stale,
-    ngx_str_t *name);
+    ngx_http_envelope_gone_t *gone);
 
 static ngx_int_t ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
-    ngx_http_envelope_known_t **known, ngx_uint_t *n);
+    ngx_array_t *known);
 static ngx_int_t ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
-    ngx_list_part_t *part, ngx_array_t *edits, ngx_uint_t stale,
-    ngx_http_envelope_known_t *known, ngx_uint_t nknown);
+    ngx_list_part_t *part, ngx_http_envelope_gone_t *gone, ngx_array_t *known);
 static ngx_int_t ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
     ngx_array_t *edits);
 static ngx_http_header_t *ngx_http_envelope_headers_in_known(
-    ngx_http_envelope_known_t *known, ngx_uint_t n, ngx_table_elt_t *old);
+    ngx_array_t *known, ngx_table_elt_t *old);
 static ngx_int_t ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_http_header_t *hh);
 
@@ -101,17 +120,19 @@ ngx_int_t
 ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     ngx_uint_t stale)
 {
-    ngx_int_t                   rc;
-    ngx_uint_t                  n;
-    ngx_list_part_t             part, *next;
-    ngx_http_envelope_known_t  *known;
+    ngx_uint_t                 n;
+    ngx_array_t                known;
+    ngx_list_part_t            part, *next;
+    ngx_http_envelope_gone_t   gone;
 #if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
-    ngx_table_elt_t            *accept_encoding;
+    ngx_table_elt_t           *accept_encoding;
 
     accept_encoding = r->headers_in.accept_encoding;
 #endif
 
-    if (!ngx_http_envelope_headers_in_changed(r, edits, stale)) {
+    ngx_http_envelope_headers_in_gone_init(&gone, edits, stale);
+
+    if (!ngx_http_envelope_headers_in_changed(r, &gone)) {
         return NGX_OK;
     }
 
@@ -133,13 +154,8 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
         return NGX_ERROR;
     }
 
-    if (ngx_http_envelope_headers_in_detach(r, &known, &n) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_envelope_headers_in_copy(r, &part, edits, stale, known, n);
-
-    if (rc != NGX_OK
+    if (ngx_http_envelope_headers_in_detach(r, &known) != NGX_OK
+        || ngx_http_envelope_headers_in_copy(r, &part, &gone, &known) != NGX_OK
         || ngx_http_envelope_headers_in_write(r, edits) != NGX_OK)
     {
         return NGX_ERROR;
@@ -155,18 +171,70 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 }
 
 
+static void
+ngx_http_envelope_headers_in_gone_init(ngx_http_envelope_gone_t *gone,
+    ngx_array_t *edits, ngx_uint_t stale)
+{
+    ngx_uint_t                        i;
+    ngx_envelope_header_t            *edit;
+    const ngx_http_envelope_stale_t  *st;
+
+    gone->edits = edits;
+    gone->stale = stale;
+    gone->lengths = 0;
+
+    edit = edits->elts;
+
+    for (i = 0; i < edits->nelts; i++) {
+        gone->lengths |= ngx_http_envelope_headers_in_length(&edit[i].name);
+    }
+
+    for (st = ngx_http_envelope_stale; st->name.len; st++) {
+        if (st->group & stale) {
+            gone->lengths |= ngx_http_envelope_headers_in_length(&st->name);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_envelope_headers_in_gone(ngx_http_envelope_gone_t *gone,
+    ngx_str_t *name)
+{
+    const ngx_http_envelope_stale_t  *st;
+
+    if (!(gone->lengths & ngx_http_envelope_headers_in_length(name))) {
+        return 0;
+    }
+
+    if (ngx_http_envelope_headers_find(gone->edits, name)) {
+        return 1;
+    }
+
+    for (st = ngx_http_envelope_stale; st->name.len; st++) {
+        if ((st->group & gone->stale)
+            && ngx_envelope_header_is(&st->name, name))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_uint_t
 ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
-    ngx_array_t *edits, ngx_uint_t stale)
+    ngx_http_envelope_gone_t *gone)
 {
     ngx_uint_t              i;
     ngx_list_part_t        *part;
     ngx_table_elt_t        *h;
     ngx_envelope_header_t  *edit;
 
-    edit = edits->elts;
+    edit = gone->edits->elts;
 
-    for (i = 0; i < edits->nelts; i++) {
+    for (i = 0; i < gone->edits->nelts; i++) {
         if (edit[i].value.data) {
             return 1;
         }
@@ -176,26 +244,9 @@ ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_envelope_headers_find(edits, &h[i].key)
-                || ngx_http_envelope_headers_in_stale(stale, &h[i].key))
-            {
+            if (ngx_http_envelope_headers_in_gone(gone, &h[i].key)) {
                 return 1;
             }
-        }
-    }
-
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_http_envelope_headers_in_stale(ngx_uint_t stale, ngx_str_t *name)
-{
-    const ngx_http_envelope_stale_t  *st;
-
-    for (st = ngx_http_envelope_stale; st->name.len; st++) {
-        if ((st->group & stale) && ngx_envelope_header_is(&st->name, name)) {
-            return 1;
         }
     }
 
@@ -207,31 +258,29 @@ ngx_http_envelope_headers_in_stale(ngx_uint_t stale, ngx_str_t *name)
 
 static ngx_int_t
 ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
-    ngx_http_envelope_known_t **known, ngx_uint_t *n)
+    ngx_array_t *known)
 {
     ngx_table_elt_t           **ph;
     ngx_http_header_t          *hh;
     ngx_http_envelope_known_t  *kn;
 
-    *n = 0;
-
-    for (hh = ngx_http_headers_in; hh->name.len; hh++) {
-        ph = ngx_http_envelope_headers_in_pointer(r, hh);
-        *n += (ph && *ph);
-    }
-
-    kn = ngx_palloc(r->pool, (*n + 1) * sizeof(ngx_http_envelope_known_t));
-    if (kn == NULL) {
+    if (ngx_array_init(known, r->pool, NGX_HTTP_ENVELOPE_KNOWN,
+                       sizeof(ngx_http_envelope_known_t))
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    *known = kn;
 
     for (hh = ngx_http_headers_in; hh->name.len; hh++) {
         ph = ngx_http_envelope_headers_in_pointer(r, hh);
 
         if (ph == NULL || *ph == NULL) {
             continue;
+        }
+
+        kn = ngx_array_push(known);
+        if (kn == NULL) {
+            return NGX_ERROR;
         }
 
         kn->header = hh;
@@ -244,15 +293,12 @@ ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
             kn->first = NULL;
             kn->array = *(ngx_array_t *) ph;
             ngx_memzero(ph, sizeof(ngx_array_t));
-            kn++;
             continue;
         }
 
 #endif
 
         kn->first = *ph;
-        kn++;
-
         *ph = NULL;
     }
 
@@ -261,16 +307,13 @@ ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
     r->headers_in.multi_linked = 0;
 #endif
 
-    *n = kn - *known;
-
     return NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
-    ngx_list_part_t *part, ngx_array_t *edits, ngx_uint_t stale,
-    ngx_http_envelope_known_t *known, ngx_uint_t nknown)
+    ngx_list_part_t *part, ngx_http_envelope_gone_t *gone, ngx_array_t *known)
 {
     ngx_uint_t          i;
     ngx_table_elt_t    *h, *old;
@@ -281,9 +324,7 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_envelope_headers_find(edits, &old[i].key)
-                || ngx_http_envelope_headers_in_stale(stale, &old[i].key))
-            {
+            if (ngx_http_envelope_headers_in_gone(gone, &old[i].key)) {
                 continue;
             }
 
@@ -300,7 +341,7 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
 
             /* one that the request had no pointer to gets none */
 
-            hh = ngx_http_envelope_headers_in_known(known, nknown, &old[i]);
+            hh = ngx_http_envelope_headers_in_known(known, &old[i]);
 
             if (hh && ngx_http_envelope_headers_in_attach(r, h, hh) != NGX_OK)
             {
@@ -358,38 +399,40 @@ ngx_http_envelope_headers_in_write(ngx_http_request_t *r, ngx_array_t *edits)
 
 
 static ngx_http_header_t *
-ngx_http_envelope_headers_in_known(ngx_http_envelope_known_t *known,
-    ngx_uint_t n, ngx_table_elt_t *old)
+ngx_http_envelope_headers_in_known(ngx_array_t *known, ngx_table_elt_t *old)
 {
-    ngx_uint_t         i;
+    ngx_uint_t                  i;
 #if (nginx_version < 1023000)
-    ngx_uint_t         j;
-    ngx_table_elt_t  **elt;
+    ngx_uint_t                  j;
+    ngx_table_elt_t           **elt;
 #else
-    ngx_table_elt_t   *elt;
+    ngx_table_elt_t            *elt;
 #endif
+    ngx_http_envelope_known_t  *kn;
 
-    for (i = 0; i < n; i++) {
+    kn = known->elts;
+
+    for (i = 0; i < known->nelts; i++) {
 
 #if (nginx_version < 1023000)
 
-        if (known[i].first == old) {
-            return known[i].header;
+        if (kn[i].first == old) {
+            return kn[i].header;
         }
 
-        elt = known[i].array.elts;
+        elt = kn[i].array.elts;
 
-        for (j = 0; j < known[i].array.nelts; j++) {
+        for (j = 0; j < kn[i].array.nelts; j++) {
             if (elt[j] == old) {
-                return known[i].header;
+                return kn[i].header;
             }
         }
 
 #else
 
-        for (elt = known[i].first; elt; elt = elt->next) {
+        for (elt = kn[i].first; elt; elt = elt->next) {
             if (elt == old) {
-                return known[i].header;
+                return kn[i].header;
             }
         }
 
