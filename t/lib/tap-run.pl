@@ -17,11 +17,24 @@ my $harness = TAP::Harness->new({
     color     => -t STDOUT ? 1 : 0,
 
     # A suite runs by perl, which is the default; a program as it is, or by
-    # what UNIT_EXEC says.
+    # what UNIT_EXEC says; a script of others' code as it is.
     exec      => sub {
-        $_[1] =~ /\.t\z/ ? undef : [split(' ', $ENV{UNIT_EXEC} // ''), $_[1]]
+        my $file = $_[1];
+
+        return undef if $file =~ /\.t\z/;
+        return [$file] if is_script($file);
+        return [split(' ', $ENV{UNIT_EXEC} // ''), $file];
     },
 });
+
+sub is_script {
+    my $file = shift;
+
+    open my $fh, '<:raw', $file or die "cannot open $file: $!\n";
+    read $fh, my $start, 2;
+
+    return $start eq '#!';
+}
 
 my $result = TAP::Parser::Aggregator->new;
 

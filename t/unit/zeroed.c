@@ -115,7 +115,7 @@ static case_t  cases[] = {
 
 
 static void
-scan(void *p, size_t size)
+search_freed(void *p, size_t size)
 {
     needle_t  *n;
 
@@ -231,7 +231,7 @@ run(case_t *c, ngx_envelope_format_t *f, ngx_envelope_direction_e direction,
 {
     fresh();
 
-    shim_freed = scan;
+    shim_freed = search_freed;
     engine_run(f, direction, body);
     ngx_destroy_pool(mpool);
     shim_freed = NULL;
@@ -253,7 +253,7 @@ run_short_of_memory(case_t *c, ngx_envelope_format_t *f,
 
         shim_reset();
         shim_fail_at = n;
-        shim_freed = scan;
+        shim_freed = search_freed;
 
         engine_run(f, direction, body);
 
@@ -288,7 +288,7 @@ refused(case_t *c, ngx_envelope_format_t *f, ngx_str_t sealed)
         body = bytes(pool, sealed.data, sealed.len);
         body.data[i] ^= (body.data[i] == 'A') ? 3 : 1;
 
-        shim_freed = scan;
+        shim_freed = search_freed;
         engine_run(f, NGX_ENVELOPE_OPEN, body);
         n += (out.outcome == NGX_ENVELOPE_REJECTED);
         ngx_destroy_pool(mpool);
@@ -353,7 +353,7 @@ is_found(void)
         (void) bytes(mpool, n->data, n->len);
     }
 
-    shim_freed = scan;
+    shim_freed = search_freed;
     OPENSSL_free(OPENSSL_memdup(CANARY, sizeof(CANARY)));
     ngx_destroy_pool(mpool);
     shim_freed = NULL;
