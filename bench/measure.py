@@ -210,6 +210,11 @@ class Bench:
             if self.upstream.count() > count:
                 break
 
+    def _anew(self, servers, name, words):
+        for server in servers:
+            server.again()
+            self.run(server, name, words, WARM, 1)
+
     def measure(self, name):
         """The figures of a workload: a dictionary for report and --json.
 
@@ -217,6 +222,10 @@ class Bench:
         nginx handles several at each turn, and what that saves depends on how
         long each takes: plain proxying would be measured at another pace than
         the module.
+
+        Each round has processes of its own: where a process's things lie in
+        memory makes one of them some percent slower than the next, however
+        long either runs.
         """
         w = WORKLOADS[name](self.keys)
         words = self.words(w, name)
@@ -230,12 +239,11 @@ class Bench:
         servers = [plain] + modules + list(floors.values())
 
         self.check(w, plain, modules)
-        for server in servers:
-            self.run(server, name, words, WARM, 1)
 
         one, many = ({server: [] for server in servers} for _ in "12")
         bare = []
         for i in range(self.rounds):
+            self._anew(servers, name, words)
             turn = i % len(servers)         # nobody is always first
             for server in servers[turn:] + servers[:turn]:
                 one[server].append(self.run(server, name, words,

@@ -100,6 +100,7 @@ class Nginx:
                 user="user www-data;" if os.geteuid() == 0 else "",
                 http=http, port=port, locations=locations))
         self.master = self.worker = None
+        self.peak = 0
 
     def command(self, *more):
         return (nginx_binary(), "-p", self.directory, "-c", self.conf) + more
@@ -131,6 +132,12 @@ class Nginx:
         with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
             children = f.read().split()
         return int(children[0]) if children else None
+
+    def again(self):
+        """Another process: where in memory its things lie is drawn anew."""
+        self.peak = self.peak_memory()
+        self.stop()
+        self.start()
 
     def stop(self):
         if self.master and self.master.poll() is None:
@@ -180,7 +187,7 @@ class Nginx:
         with open("/proc/%d/status" % self.worker) as f:
             for line in f:
                 if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
+                    return max(self.peak, int(line.split()[1]) * 1024)
         raise Fault("no VmHWM in /proc")
 
 
