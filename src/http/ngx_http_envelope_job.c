@@ -6,6 +6,7 @@
 
 #include "ngx_http_envelope_job.h"
 #include "ngx_http_envelope_once.h"
+#include "ngx_http_envelope_pool.h"
 #include "ngx_http_envelope_threads.h"
 #include "ngx_envelope_secret.h"
 
@@ -13,11 +14,9 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_ENVELOPE_JOB_POOL_SIZE  4096
-
 /* bytes of a message whose memory is worth keeping for the next one */
 
-#define NGX_HTTP_ENVELOPE_JOB_KEEP       1048576
+#define NGX_HTTP_ENVELOPE_JOB_KEEP  1048576
 
 
 static ngx_int_t ngx_http_envelope_job_values(ngx_http_request_t *r,
@@ -73,10 +72,7 @@ ngx_http_envelope_job_create(ngx_http_request_t *r,
         return NULL;
     }
 
-    /* the connection's log speaks of the request, which no thread may read */
-
-    job->pool = ngx_create_pool(NGX_HTTP_ENVELOPE_JOB_POOL_SIZE,
-                                ngx_cycle->log);
+    job->pool = ngx_http_envelope_pool_create();
     if (job->pool == NULL) {
         return NULL;
     }
@@ -263,7 +259,7 @@ ngx_http_envelope_job_cleanup(void *data)
 {
     ngx_pool_t  *pool = data;
 
-    ngx_destroy_pool(pool);
+    ngx_http_envelope_pool_destroy(pool);
 }
 
 
