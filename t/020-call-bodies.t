@@ -72,7 +72,7 @@ sub chunked {
 
 no_long_string();
 
-plan tests => repeat_each() * 322;
+plan tests => repeat_each() * 327;
 
 run_tests();
 
@@ -1109,3 +1109,44 @@ POST /t
 {"a":1}
 --- response_body_like eval
 qr/^POST (?!.*theirs)(?=.*\r\nX-Seen: mine\r\n)(?=.*\r\nX-Other: kept\r\n).*\r\n\r\n\Q{"a":1}\E\z/s
+
+
+
+=== TEST 47: replaced fields, however they were spelled, are found by their names
+--- http_config
+    envelope_profile named {
+        request {
+            body data;
+            field data = json | base64;
+            set header:X-App 7;
+            set header:X-A-Name-Of-More-Than-Thirty-Two-Characters mine;
+        }
+    }
+--- config
+    location /t {
+        envelope_call named;
+        proxy_set_header X-Seen "$http_x_app $content_type $content_length";
+        proxy_set_header X-Long
+                         $http_x_a_name_of_more_than_thirty_two_characters;
+        proxy_pass http://up/raw;
+    }
+--- more_headers
+CONTENT-TYPE: text/plain
+x-APP: theirs
+X-A-NAME-Of-More-Than-Thirty-two-characters: theirs
+X-App: again
+--- request
+POST /t
+{"x": 1}
+--- response_body eval
+qr/\APOST \/raw HTTP\/1\.[01]\r
+X-Seen: 7 application\/json 23\r
+X-Long: mine\r
+Host: up\r
+(?:Connection: close\r
+)?Content-Length: 23\r
+X-App: 7\r
+X-A-Name-Of-More-Than-Thirty-Two-Characters: mine\r
+Content-Type: application\/json\r
+\r
+\{"data":"eyJ4IjogMX0="\}\z/

@@ -26,9 +26,6 @@ ngx_int_t
 ngx_envelope_headers_init(ngx_envelope_headers_t *headers, ngx_pool_t *pool,
     const ngx_envelope_header_t *fields, ngx_uint_t n)
 {
-    ngx_uint_t              i;
-    ngx_envelope_header_t  *field;
-
     headers->pool = pool;
 
     if (ngx_array_init(&headers->fields, pool, n + 4,
@@ -40,13 +37,10 @@ ngx_envelope_headers_init(ngx_envelope_headers_t *headers, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < n; i++) {
-        field = ngx_array_push(&headers->fields);
-        if (field == NULL) {
-            return NGX_ERROR;
-        }
-
-        *field = fields[i];
+    if (n) {
+        ngx_memcpy(headers->fields.elts, fields,
+                   n * sizeof(ngx_envelope_header_t));
+        headers->fields.nelts = n;
     }
 
     return NGX_OK;

@@ -161,16 +161,24 @@ static ngx_int_t
 ngx_http_envelope_headers_list(ngx_list_t *list, ngx_pool_t *pool,
     ngx_array_t *headers, ngx_uint_t out)
 {
-    ngx_uint_t              i;
+    ngx_uint_t              i, n;
     ngx_list_part_t        *part;
     ngx_table_elt_t        *h;
     ngx_envelope_header_t  *header;
 
-    if (ngx_array_init(headers, pool, 16, sizeof(ngx_envelope_header_t))
+    /* with one that the caller may add */
+
+    for (n = 1, part = &list->part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    if (ngx_array_init(headers, pool, n, sizeof(ngx_envelope_header_t))
         != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    header = headers->elts;
 
     for (part = &list->part; part; part = part->next) {
         h = part->elts;
@@ -183,15 +191,13 @@ ngx_http_envelope_headers_list(ngx_list_t *list, ngx_pool_t *pool,
                 continue;
             }
 
-            header = ngx_array_push(headers);
-            if (header == NULL) {
-                return NGX_ERROR;
-            }
-
             header->name = h[i].key;
             header->value = h[i].value;
+            header++;
         }
     }
+
+    headers->nelts = header - (ngx_envelope_header_t *) headers->elts;
 
     return NGX_OK;
 }
@@ -271,17 +277,25 @@ ngx_http_envelope_headers_room(ngx_pool_t *pool, ngx_array_t *edits)
 
 u_char *
 ngx_http_envelope_headers_elt(u_char *p, ngx_table_elt_t *h,
-    ngx_envelope_header_t *edit)
+    ngx_envelope_header_t *edit, ngx_table_elt_t *old)
 {
     h->key.len = edit->name.len;
     h->key.data = p;
     p = ngx_cpymem(p, edit->name.data, edit->name.len);
     *p++ = '\0';
 
-    h->lowcase_key = p;
-    h->hash = ngx_hash_strlow(p, edit->name.data, edit->name.len);
-    p += edit->name.len;
-    *p++ = '\0';
+    /* other modules may have put it there, or have emptied it */
+
+    if (old && old->hash && old->lowcase_key) {
+        h->lowcase_key = old->lowcase_key;
+        h->hash = old->hash;
+
+    } else {
+        h->lowcase_key = p;
+        h->hash = ngx_hash_strlow(p, edit->name.data, edit->name.len);
+        p += edit->name.len;
+        *p++ = '\0';
+    }
 
     h->value.len = edit->value.len;
     h->value.data = p;
@@ -336,7 +350,7 @@ ngx_http_envelope_headers_out_apply(ngx_http_request_t *r, ngx_array_t *edits)
             return NGX_ERROR;
         }
 
-        p = ngx_http_envelope_headers_elt(p, h, &edit[i]);
+        p = ngx_http_envelope_headers_elt(p, h, &edit[i], NULL);
         h->hash = 1;
 
         ph = ngx_http_envelope_headers_out_known(r, &edit[i].name);

@@ -61,12 +61,13 @@ ngx_int_t ngx_http_envelope_headers_out_apply(ngx_http_request_t *r,
 
 /*
  * Room for the strings of all that is written, in secret memory, as a value
- * may be a token; and one field there: returns where the next one goes.
+ * may be a token; and one field there: returns where the next one goes.  An
+ * old field of that name, if not NULL, has its hash and lower-case name.
  */
 
 u_char *ngx_http_envelope_headers_room(ngx_pool_t *pool, ngx_array_t *edits);
 u_char *ngx_http_envelope_headers_elt(u_char *p, ngx_table_elt_t *h,
-    ngx_envelope_header_t *edit);
+    ngx_envelope_header_t *edit, ngx_table_elt_t *old);
 
 /* takes off what is said of other bytes than those that will be sent */
 

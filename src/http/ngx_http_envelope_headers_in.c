@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t        *edits;
+    ngx_table_elt_t   **replaced;  /* by each of these, or NULL */
     ngx_uint_t          stale;
     uint64_t            lengths;   /* of names, modulo 64, as bits */
 } ngx_http_envelope_gone_t;
@@ -42,10 +43,10 @@ typedef struct {
     ((uint64_t) 1 << ((name)->len & 63))
 
 
-static void ngx_http_envelope_headers_in_gone_init(
+static ngx_int_t ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
     ngx_http_envelope_gone_t *gone, ngx_array_t *edits, ngx_uint_t stale);
-static ngx_uint_t ngx_http_envelope_headers_in_gone(
-    ngx_http_envelope_gone_t *gone, ngx_str_t *name);
+static ngx_uint_t ngx_http_envelope_headers_in_named(
+    ngx_http_envelope_gone_t *gone, ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
     ngx_http_envelope_gone_t *gone);
 
@@ -54,7 +55,7 @@ static ngx_int_t ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
 static ngx_int_t ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
     ngx_list_part_t *part, ngx_http_envelope_gone_t *gone, ngx_array_t *known);
 static ngx_int_t ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
-    ngx_array_t *edits);
+    ngx_http_envelope_gone_t *gone, ngx_array_t *known);
 static ngx_http_header_t *ngx_http_envelope_headers_in_known(
     ngx_array_t *known, ngx_table_elt_t *old);
 static ngx_int_t ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
@@ -116,6 +117,17 @@ ngx_http_envelope_headers_in_is_array(ngx_http_request_t *r, void *ph)
 #endif
 
 
+/* the length tells of most that they stay */
+
+static ngx_inline ngx_uint_t
+ngx_http_envelope_headers_in_gone(ngx_http_envelope_gone_t *gone,
+    ngx_table_elt_t *h)
+{
+    return (gone->lengths & ngx_http_envelope_headers_in_length(&h->key))
+           && ngx_http_envelope_headers_in_named(gone, h);
+}
+
+
 ngx_int_t
 ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     ngx_uint_t stale)
@@ -130,7 +142,11 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     accept_encoding = r->headers_in.accept_encoding;
 #endif
 
-    ngx_http_envelope_headers_in_gone_init(&gone, edits, stale);
+    if (ngx_http_envelope_headers_in_gone_init(r->pool, &gone, edits, stale)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (!ngx_http_envelope_headers_in_changed(r, &gone)) {
         return NGX_OK;
@@ -156,7 +172,7 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 
     if (ngx_http_envelope_headers_in_detach(r, &known) != NGX_OK
         || ngx_http_envelope_headers_in_copy(r, &part, &gone, &known) != NGX_OK
-        || ngx_http_envelope_headers_in_write(r, edits) != NGX_OK)
+        || ngx_http_envelope_headers_in_write(r, &gone, &known) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -171,9 +187,9 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 }
 
 
-static void
-ngx_http_envelope_headers_in_gone_init(ngx_http_envelope_gone_t *gone,
-    ngx_array_t *edits, ngx_uint_t stale)
+static ngx_int_t
+ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
+    ngx_http_envelope_gone_t *gone, ngx_array_t *edits, ngx_uint_t stale)
 {
     ngx_uint_t                        i;
     ngx_envelope_header_t            *edit;
@@ -182,6 +198,12 @@ ngx_http_envelope_headers_in_gone_init(ngx_http_envelope_gone_t *gone,
     gone->edits = edits;
     gone->stale = stale;
     gone->lengths = 0;
+
+    gone->replaced = ngx_pcalloc(pool,
+                                 edits->nelts * sizeof(ngx_table_elt_t *));
+    if (gone->replaced == NULL) {
+        return NGX_ERROR;
+    }
 
     edit = edits->elts;
 
@@ -194,26 +216,29 @@ ngx_http_envelope_headers_in_gone_init(ngx_http_envelope_gone_t *gone,
             gone->lengths |= ngx_http_envelope_headers_in_length(&st->name);
         }
     }
+
+    return NGX_OK;
 }
 
 
 static ngx_uint_t
-ngx_http_envelope_headers_in_gone(ngx_http_envelope_gone_t *gone,
-    ngx_str_t *name)
+ngx_http_envelope_headers_in_named(ngx_http_envelope_gone_t *gone,
+    ngx_table_elt_t *h)
 {
+    ngx_envelope_header_t            *edit, *first;
     const ngx_http_envelope_stale_t  *st;
 
-    if (!(gone->lengths & ngx_http_envelope_headers_in_length(name))) {
-        return 0;
-    }
+    edit = ngx_http_envelope_headers_find(gone->edits, &h->key);
 
-    if (ngx_http_envelope_headers_find(gone->edits, name)) {
+    if (edit) {
+        first = gone->edits->elts;
+        gone->replaced[edit - first] = h;
         return 1;
     }
 
     for (st = ngx_http_envelope_stale; st->name.len; st++) {
         if ((st->group & gone->stale)
-            && ngx_envelope_header_is(&st->name, name))
+            && ngx_envelope_header_is(&st->name, &h->key))
         {
             return 1;
         }
@@ -244,7 +269,7 @@ ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_envelope_headers_in_gone(gone, &h[i].key)) {
+            if (ngx_http_envelope_headers_in_gone(gone, &h[i])) {
                 return 1;
             }
         }
@@ -324,7 +349,7 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_envelope_headers_in_gone(gone, &old[i].key)) {
+            if (ngx_http_envelope_headers_in_gone(gone, &old[i])) {
                 continue;
             }
 
@@ -355,14 +380,18 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_envelope_headers_in_write(ngx_http_request_t *r, ngx_array_t *edits)
+ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
+    ngx_http_envelope_gone_t *gone, ngx_array_t *known)
 {
     u_char                     *p;
     ngx_uint_t                  i;
-    ngx_table_elt_t            *h;
+    ngx_array_t                *edits;
+    ngx_table_elt_t            *h, *old;
     ngx_http_header_t          *hh;
     ngx_envelope_header_t      *edit;
     ngx_http_core_main_conf_t  *cmcf;
+
+    edits = gone->edits;
 
     p = ngx_http_envelope_headers_room(r->pool, edits);
     if (p == NULL) {
@@ -384,10 +413,16 @@ ngx_http_envelope_headers_in_write(ngx_http_request_t *r, ngx_array_t *edits)
             return NGX_ERROR;
         }
 
-        p = ngx_http_envelope_headers_elt(p, h, &edit[i]);
+        old = gone->replaced[i];
 
-        hh = ngx_hash_find(&cmcf->headers_in_hash, h->hash, h->lowcase_key,
-                           h->key.len);
+        p = ngx_http_envelope_headers_elt(p, h, &edit[i], old);
+
+        hh = old ? ngx_http_envelope_headers_in_known(known, old) : NULL;
+
+        if (hh == NULL) {
+            hh = ngx_hash_find(&cmcf->headers_in_hash, h->hash,
+                               h->lowcase_key, h->key.len);
+        }
 
         if (hh && ngx_http_envelope_headers_in_attach(r, h, hh) != NGX_OK) {
             return NGX_ERROR;
