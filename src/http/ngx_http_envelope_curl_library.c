@@ -70,6 +70,8 @@ ngx_http_envelope_curl_load(ngx_envelope_reason_t *reason)
                                      dlerror());
     }
 
+    ngx_memzero(&found, sizeof(found));
+
     for (sym = ngx_http_envelope_libcurl_symbols; sym->name; sym++) {
         symbol = dlsym(library, sym->name);
 
