@@ -8,6 +8,7 @@
 #include "ngx_http_envelope_curl_library.h"
 #include "ngx_http_envelope_gate.h"
 #include "ngx_http_envelope_job.h"
+#include "ngx_http_envelope_pool.h"
 #include "ngx_http_envelope_threads.h"
 #include "ngx_http_envelope_token.h"
 #include "ngx_http_envelope_zone.h"
@@ -458,4 +459,5 @@ ngx_http_envelope_exit_process(ngx_cycle_t *cycle)
     ngx_http_envelope_threads_exit();
 
     ngx_http_envelope_token_exit_process(cycle);
+    ngx_http_envelope_pool_exit_process();
 }

@@ -86,3 +86,16 @@ ngx_http_envelope_pool_destroy(ngx_pool_t *pool)
 
     ngx_destroy_pool(pool);
 }
+
+
+void
+ngx_http_envelope_pool_exit_process(void)
+{
+#if (NGX_HTTP_ENVELOPE_POOLS)
+
+    while (ngx_http_envelope_pools_n) {
+        ngx_destroy_pool(ngx_http_envelope_pools[--ngx_http_envelope_pools_n]);
+    }
+
+#endif
+}

@@ -25,5 +25,9 @@ ngx_pool_t *ngx_http_envelope_pool_create(void);
 
 void ngx_http_envelope_pool_destroy(ngx_pool_t *pool);
 
+/* gives back those that are kept */
+
+void ngx_http_envelope_pool_exit_process(void);
+
 
 #endif /* _NGX_HTTP_ENVELOPE_POOL_H_INCLUDED_ */
