@@ -181,8 +181,7 @@ ngx_envelope_base64_encode(ngx_str_t *dst, ngx_str_t *src)
 {
     u_char  *p;
 
-    p = ngx_envelope_base64_write(dst->data, src,
-                                  &ngx_envelope_base64);
+    p = ngx_envelope_base64_write(dst->data, src, &ngx_envelope_base64);
 
     while ((p - dst->data) % 4) {
         *p++ = '=';
@@ -226,8 +225,7 @@ ngx_envelope_base64url_encode(ngx_str_t *dst, ngx_str_t *src)
 {
     u_char  *p;
 
-    p = ngx_envelope_base64_write(dst->data, src,
-                                  &ngx_envelope_base64url);
+    p = ngx_envelope_base64_write(dst->data, src, &ngx_envelope_base64url);
     dst->len = p - dst->data;
 }
 
@@ -296,7 +294,8 @@ ngx_envelope_base64_write_blocks(u_char *dst, u_char *src, size_t len,
 
 
 static u_char *
-ngx_envelope_base64_write(u_char *p, ngx_str_t *src, const ngx_envelope_base64_t *base)
+ngx_envelope_base64_write(u_char *p, ngx_str_t *src,
+    const ngx_envelope_base64_t *base)
 {
     u_char        *s, *last;
     ngx_uint_t     n;
