@@ -209,7 +209,7 @@ ngx_envelope_field_seal_node(ngx_envelope_run_t *run,
                                      &st->address.text);
     }
 
-    rc = ngx_envelope_json_encode(run->pool, &text, &value, run->reason);
+    rc = ngx_envelope_steps_quote(run, &st->u.field.steps, &text, &value);
     if (rc != NGX_OK) {
         return rc;
     }

@@ -118,7 +118,10 @@ ngx_int_t ngx_envelope_run_join(ngx_envelope_run_t *run, ngx_str_t *text,
     ngx_uint_t n, ngx_str_t *joined);
 
 
-/* a kind of step */
+/*
+ * A kind of step.  What makes text seals to such as JSON has no escapes for,
+ * with a byte of its own in front and one behind, for the quotes.
+ */
 
 #define NGX_ENVELOPE_MAKES_SAME   0   /* text of text, bytes of bytes */
 #define NGX_ENVELOPE_MAKES_TEXT   1
@@ -198,6 +201,14 @@ ngx_int_t ngx_envelope_steps_seal(ngx_envelope_run_t *run,
     ngx_envelope_steps_t *steps, ngx_str_t *text);
 ngx_int_t ngx_envelope_steps_open(ngx_envelope_run_t *run,
     ngx_envelope_steps_t *steps, ngx_str_t *text);
+
+/*
+ * What these steps have sealed as a JSON string, see
+ * ngx_envelope_json_encode(); where it can be, "text" itself with quotes.
+ */
+
+ngx_int_t ngx_envelope_steps_quote(ngx_envelope_run_t *run,
+    ngx_envelope_steps_t *steps, ngx_str_t *text, ngx_str_t *string);
 
 
 #endif /* _NGX_ENVELOPE_RUN_H_INCLUDED_ */

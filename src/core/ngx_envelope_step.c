@@ -269,6 +269,30 @@ ngx_envelope_steps_seal(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
 }
 
 
+ngx_int_t
+ngx_envelope_steps_quote(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
+    ngx_str_t *text, ngx_str_t *string)
+{
+    ngx_uint_t            n;
+    ngx_envelope_step_t  *step;
+
+    step = steps->elts.elts;
+    n = steps->elts.nelts;
+
+    if (n == 0 || step[n - 1].def->makes != NGX_ENVELOPE_MAKES_TEXT) {
+        return ngx_envelope_json_encode(run->pool, text, string, run->reason);
+    }
+
+    string->data = text->data - 1;
+    string->len = 1 + text->len + 1;
+
+    string->data[0] = '"';
+    string->data[string->len - 1] = '"';
+
+    return NGX_OK;
+}
+
+
 /*
  * Behind a key nothing is told of what was recovered, not even how long it
  * was: for who sends one message after the other that would be an oracle.

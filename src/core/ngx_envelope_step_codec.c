@@ -12,6 +12,8 @@
 /* the steps without a key: base64, base64url, hex, prefix */
 
 
+static ngx_int_t ngx_envelope_codec_room(ngx_envelope_run_t *run,
+    ngx_str_t *out, size_t len);
 static ngx_int_t ngx_envelope_base64_seal(ngx_envelope_run_t *run,
     ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out);
 static ngx_int_t ngx_envelope_base64_open(ngx_envelope_run_t *run,
@@ -81,13 +83,32 @@ const ngx_envelope_step_def_t  ngx_envelope_prefix_step = {
 };
 
 
+/* with a byte in front and one behind, see NGX_ENVELOPE_MAKES_TEXT */
+
+static ngx_int_t
+ngx_envelope_codec_room(ngx_envelope_run_t *run, ngx_str_t *out, size_t len)
+{
+    u_char  *p;
+
+    p = ngx_envelope_secret_alloc(run->pool, 1 + len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    out->data = p + 1;
+    out->len = len;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_envelope_base64_seal(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
     ngx_str_t *in, ngx_str_t *out)
 {
-    out->len = ngx_envelope_base64_length(in->len);
-    out->data = ngx_envelope_secret_alloc(run->pool, out->len);
-    if (out->data == NULL) {
+    if (ngx_envelope_codec_room(run, out, ngx_envelope_base64_length(in->len))
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -115,9 +136,9 @@ static ngx_int_t
 ngx_envelope_base64url_seal(ngx_envelope_run_t *run,
     ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out)
 {
-    out->len = ngx_envelope_base64url_length(in->len);
-    out->data = ngx_envelope_secret_alloc(run->pool, out->len);
-    if (out->data == NULL) {
+    if (ngx_envelope_codec_room(run, out, ngx_envelope_base64url_length(in->len))
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -145,9 +166,9 @@ static ngx_int_t
 ngx_envelope_hex_seal(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
     ngx_str_t *in, ngx_str_t *out)
 {
-    out->len = ngx_envelope_hex_length(in->len);
-    out->data = ngx_envelope_secret_alloc(run->pool, out->len);
-    if (out->data == NULL) {
+    if (ngx_envelope_codec_room(run, out, ngx_envelope_hex_length(in->len))
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
