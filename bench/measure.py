@@ -242,7 +242,7 @@ class Bench:
 
         one, many = ({server: [] for server in servers} for _ in "12")
         bare = []
-        for i in range(self.rounds):
+        for i in range(self.rounds * w.rounds):
             self._anew(servers, name, words)
             turn = i % len(servers)         # nobody is always first
             for server in servers[turn:] + servers[:turn]:
