@@ -136,7 +136,8 @@ static ngx_int_t
 ngx_envelope_base64url_seal(ngx_envelope_run_t *run,
     ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out)
 {
-    if (ngx_envelope_codec_room(run, out, ngx_envelope_base64url_length(in->len))
+    if (ngx_envelope_codec_room(run, out,
+                                ngx_envelope_base64url_length(in->len))
         != NGX_OK)
     {
         return NGX_ERROR;
