@@ -72,7 +72,7 @@ sub chunked {
 
 no_long_string();
 
-plan tests => repeat_each() * 327;
+plan tests => repeat_each() * 332;
 
 run_tests();
 
@@ -1151,3 +1151,24 @@ X-A-Name-Of-More-Than-Thirty-Two-Characters: mine\r
 Content-Type: application\/json\r
 \r
 \{"data":"eyJ4IjogMX0="\}\z/
+
+
+
+=== TEST 48: a codec's text needs no escape, what stands in front of it may
+--- http_config
+    envelope_profile prefixed {
+        request {
+            field a = json | hex;
+            field b = json | hex | prefix 'v"1\\:';
+        }
+    }
+--- config
+    location /t {
+        envelope_call prefixed;
+        proxy_pass http://up/raw;
+    }
+--- request
+POST /t
+{"a":1,"b":2}
+--- response_body_like eval
+qr/\r\n\r\n\Q{"a":"31","b":"v\"1\\:32"}\E\z/
