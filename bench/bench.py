@@ -35,7 +35,7 @@ One request at a time:
 "neighbour" is plain requests, one at a time, through a worker that has nothing
 else to do, and through one with 20 connections of RSA-4096 answers to open.
 
-  bench/run --only a-request-2048 --rounds 3 --seconds 1     takes seconds
+  bench/run --only a-request-2048 --rounds 1                 half a minute
   bench/run --module old.so --module build/new.so            side by side
   bench/run --only e-webhook-200 --perf                      where time goes
 """
