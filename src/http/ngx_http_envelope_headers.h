@@ -42,6 +42,11 @@ ngx_envelope_header_t *ngx_http_envelope_headers_find(ngx_array_t *edits,
 #define NGX_HTTP_ENVELOPE_STALE_CONTENT  0x02  /* length and type */
 #define NGX_HTTP_ENVELOPE_STALE_EXPECT   0x04
 #define NGX_HTTP_ENVELOPE_STALE_ANSWER   0x08  /* ranges, codings */
+#define NGX_HTTP_ENVELOPE_STALE_ALL      0x0f
+
+/* what nginx knows of a request's fields, once for each configuration */
+
+ngx_int_t ngx_http_envelope_headers_in_init(ngx_conf_t *cf);
 
 /*
  * Applies edits to the request, and takes off the fields that "stale" says.

@@ -7,20 +7,9 @@
 #include "ngx_http_envelope_headers.h"
 
 
-/* fields of a request that nginx knows: so many are usual */
+/* nginx 1.31 knows 40 header fields of a request */
 
-#define NGX_HTTP_ENVELOPE_KNOWN  8
-
-
-/* nginx's own pointers to header fields of a request, while these move */
-
-typedef struct {
-    ngx_http_header_t  *header;
-    ngx_table_elt_t    *first;   /* where it pointed to; */
-#if (nginx_version < 1023000)
-    ngx_array_t         array;   /* .. or, of some, an array of pointers */
-#endif
-} ngx_http_envelope_known_t;
+#define NGX_HTTP_ENVELOPE_KNOWN  128
 
 
 typedef struct {
@@ -29,14 +18,30 @@ typedef struct {
 } ngx_http_envelope_stale_t;
 
 
+/* what was there of a name that an edit has */
+
+typedef struct {
+    ngx_table_elt_t    *old;       /* the first field, or NULL */
+    ngx_table_elt_t   **known;     /* nginx's own pointer to it, or NULL */
+} ngx_http_envelope_edited_t;
+
+
 /* what does not stay as it is: most fields do, and tell by their length */
 
 typedef struct {
-    ngx_array_t        *edits;
-    ngx_table_elt_t   **replaced;  /* by each of these, or NULL */
-    ngx_uint_t          stale;
-    uint64_t            lengths;   /* of names, modulo 64, as bits */
+    ngx_array_t                 *edits;
+    ngx_http_envelope_edited_t  *edited;  /* of each */
+    ngx_uint_t                   stale;
+    uint64_t                     lengths; /* of names, modulo 64, as bits */
 } ngx_http_envelope_gone_t;
+
+
+/* where the fields of the old list are in the new one, NULL: nowhere */
+
+typedef struct {
+    ngx_list_part_t             *part;
+    ngx_table_elt_t            **to;      /* in the order of the list */
+} ngx_http_envelope_moved_t;
 
 
 #define ngx_http_envelope_headers_in_length(name)                             \
@@ -50,16 +55,23 @@ static ngx_uint_t ngx_http_envelope_headers_in_named(
 static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
     ngx_http_envelope_gone_t *gone);
 
-static ngx_int_t ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
-    ngx_array_t *known);
 static ngx_int_t ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
-    ngx_list_part_t *part, ngx_http_envelope_gone_t *gone, ngx_array_t *known);
+    ngx_http_envelope_moved_t *moved, ngx_http_envelope_gone_t *gone);
+static ngx_int_t ngx_http_envelope_headers_in_relink(ngx_http_request_t *r,
+    ngx_http_envelope_moved_t *moved, ngx_http_envelope_gone_t *gone);
+static ngx_table_elt_t *ngx_http_envelope_headers_in_moved(
+    ngx_http_envelope_moved_t *moved, ngx_table_elt_t *old);
 static ngx_int_t ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
-    ngx_http_envelope_gone_t *gone, ngx_array_t *known);
-static ngx_http_header_t *ngx_http_envelope_headers_in_known(
-    ngx_array_t *known, ngx_table_elt_t *old);
+    ngx_http_envelope_gone_t *gone);
 static ngx_int_t ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
-    ngx_table_elt_t *h, ngx_http_header_t *hh);
+    ngx_table_elt_t *h, ngx_table_elt_t **ph);
+#if (nginx_version < 1023000)
+static ngx_int_t ngx_http_envelope_headers_in_relink_array(
+    ngx_http_request_t *r, ngx_array_t *array,
+    ngx_http_envelope_moved_t *moved);
+static ngx_int_t ngx_http_envelope_headers_in_push(ngx_http_request_t *r,
+    ngx_array_t *array, ngx_table_elt_t *h);
+#endif
 
 
 /* digests: RFC 1864, RFC 3230, RFC 9530 */
@@ -82,36 +94,36 @@ static const ngx_http_envelope_stale_t  ngx_http_envelope_stale[] = {
 
 
 /*
- * Where nginx points to a field that it knows; NULL if it looks at the field
- * as it arrives and keeps no pointer, as to "Proxy-Connection" since 1.31.
+ * Where in r->headers_in nginx's pointers to fields are, a zero behind them:
+ * its own table is ten times as long, and each message would look through it.
  */
 
-static ngx_inline ngx_table_elt_t **
-ngx_http_envelope_headers_in_pointer(ngx_http_request_t *r,
-    ngx_http_header_t *hh)
-{
-    if (hh->offset == 0) {
-        return NULL;
-    }
+static uint16_t  ngx_http_envelope_headers_in_known[NGX_HTTP_ENVELOPE_KNOWN];
 
-    return (ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset);
-}
+/* lengths of the names that are stale, by what is */
+
+static uint64_t
+          ngx_http_envelope_headers_in_stale[NGX_HTTP_ENVELOPE_STALE_ALL + 1];
+
+
+#define ngx_http_envelope_headers_in_pointer(r, offset)                       \
+    (ngx_table_elt_t **) ((char *) &(r)->headers_in + (offset))
 
 
 #if (nginx_version < 1023000)
 
-/* the array of what a parent's request may have as well */
+/* some that may stand there more than once have an array of pointers */
 
 static ngx_inline ngx_uint_t
-ngx_http_envelope_headers_in_is_array(ngx_http_request_t *r, void *ph)
+ngx_http_envelope_headers_in_is_array(size_t offset)
 {
 #if (NGX_HTTP_X_FORWARDED_FOR)
-    if (ph == &r->headers_in.x_forwarded_for) {
+    if (offset == offsetof(ngx_http_headers_in_t, x_forwarded_for)) {
         return 1;
     }
 #endif
 
-    return ph == &r->headers_in.cookies;
+    return offset == offsetof(ngx_http_headers_in_t, cookies);
 }
 
 #endif
@@ -129,15 +141,59 @@ ngx_http_envelope_headers_in_gone(ngx_http_envelope_gone_t *gone,
 
 
 ngx_int_t
+ngx_http_envelope_headers_in_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                        n, stale;
+    ngx_http_header_t                *hh;
+    const ngx_http_envelope_stale_t  *st;
+
+    for (n = 0, hh = ngx_http_headers_in; hh->name.len; hh++) {
+
+        /* nginx looks at "Proxy-Connection" as it arrives, since 1.31 */
+
+        if (hh->offset == 0) {
+            continue;
+        }
+
+#if (nginx_version < 1023000)
+        if (ngx_http_envelope_headers_in_is_array(hh->offset)) {
+            continue;
+        }
+#endif
+
+        if (n == NGX_HTTP_ENVELOPE_KNOWN - 1) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "envelope: this nginx "
+                          "knows more than %d request header fields",
+                          NGX_HTTP_ENVELOPE_KNOWN - 1);
+            return NGX_ERROR;
+        }
+
+        ngx_http_envelope_headers_in_known[n++] = (uint16_t) hh->offset;
+    }
+
+    for (stale = 0; stale <= NGX_HTTP_ENVELOPE_STALE_ALL; stale++) {
+        for (st = ngx_http_envelope_stale; st->name.len; st++) {
+            if (st->group & stale) {
+                ngx_http_envelope_headers_in_stale[stale] |=
+                               ngx_http_envelope_headers_in_length(&st->name);
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     ngx_uint_t stale)
 {
-    ngx_uint_t                 n;
-    ngx_array_t                known;
-    ngx_list_part_t            part, *next;
-    ngx_http_envelope_gone_t   gone;
+    ngx_uint_t                  n;
+    ngx_list_part_t             part, *next;
+    ngx_http_envelope_gone_t    gone;
+    ngx_http_envelope_moved_t   moved;
 #if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
-    ngx_table_elt_t           *accept_encoding;
+    ngx_table_elt_t            *accept_encoding;
 
     accept_encoding = r->headers_in.accept_encoding;
 #endif
@@ -160,9 +216,13 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
         n += next->nelts;
     }
 
-    if (ngx_list_init(&r->headers_in.headers, r->pool, n,
-                      sizeof(ngx_table_elt_t))
-        != NGX_OK)
+    moved.part = &part;
+    moved.to = ngx_palloc(r->pool, n * sizeof(ngx_table_elt_t *));
+
+    if (moved.to == NULL
+        || ngx_list_init(&r->headers_in.headers, r->pool, n,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
     {
         /* error pages and logs look at what there was */
 
@@ -170,9 +230,9 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
         return NGX_ERROR;
     }
 
-    if (ngx_http_envelope_headers_in_detach(r, &known) != NGX_OK
-        || ngx_http_envelope_headers_in_copy(r, &part, &gone, &known) != NGX_OK
-        || ngx_http_envelope_headers_in_write(r, &gone, &known) != NGX_OK)
+    if (ngx_http_envelope_headers_in_copy(r, &moved, &gone) != NGX_OK
+        || ngx_http_envelope_headers_in_relink(r, &moved, &gone) != NGX_OK
+        || ngx_http_envelope_headers_in_write(r, &gone) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -191,17 +251,16 @@ static ngx_int_t
 ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
     ngx_http_envelope_gone_t *gone, ngx_array_t *edits, ngx_uint_t stale)
 {
-    ngx_uint_t                        i;
-    ngx_envelope_header_t            *edit;
-    const ngx_http_envelope_stale_t  *st;
+    ngx_uint_t              i;
+    ngx_envelope_header_t  *edit;
 
     gone->edits = edits;
     gone->stale = stale;
-    gone->lengths = 0;
+    gone->lengths = ngx_http_envelope_headers_in_stale[stale];
 
-    gone->replaced = ngx_pcalloc(pool,
-                                 edits->nelts * sizeof(ngx_table_elt_t *));
-    if (gone->replaced == NULL) {
+    gone->edited = ngx_pcalloc(pool,
+                          edits->nelts * sizeof(ngx_http_envelope_edited_t));
+    if (gone->edited == NULL) {
         return NGX_ERROR;
     }
 
@@ -209,12 +268,6 @@ ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
 
     for (i = 0; i < edits->nelts; i++) {
         gone->lengths |= ngx_http_envelope_headers_in_length(&edit[i].name);
-    }
-
-    for (st = ngx_http_envelope_stale; st->name.len; st++) {
-        if (st->group & stale) {
-            gone->lengths |= ngx_http_envelope_headers_in_length(&st->name);
-        }
     }
 
     return NGX_OK;
@@ -226,13 +279,19 @@ ngx_http_envelope_headers_in_named(ngx_http_envelope_gone_t *gone,
     ngx_table_elt_t *h)
 {
     ngx_envelope_header_t            *edit, *first;
+    ngx_http_envelope_edited_t       *edited;
     const ngx_http_envelope_stale_t  *st;
 
     edit = ngx_http_envelope_headers_find(gone->edits, &h->key);
 
     if (edit) {
         first = gone->edits->elts;
-        gone->replaced[edit - first] = h;
+        edited = &gone->edited[edit - first];
+
+        if (edited->old == NULL) {
+            edited->old = h;
+        }
+
         return 1;
     }
 
@@ -279,77 +338,23 @@ ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
 }
 
 
-/* notes which known fields there are, and forgets where */
-
-static ngx_int_t
-ngx_http_envelope_headers_in_detach(ngx_http_request_t *r,
-    ngx_array_t *known)
-{
-    ngx_table_elt_t           **ph;
-    ngx_http_header_t          *hh;
-    ngx_http_envelope_known_t  *kn;
-
-    if (ngx_array_init(known, r->pool, NGX_HTTP_ENVELOPE_KNOWN,
-                       sizeof(ngx_http_envelope_known_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (hh = ngx_http_headers_in; hh->name.len; hh++) {
-        ph = ngx_http_envelope_headers_in_pointer(r, hh);
-
-        if (ph == NULL || *ph == NULL) {
-            continue;
-        }
-
-        kn = ngx_array_push(known);
-        if (kn == NULL) {
-            return NGX_ERROR;
-        }
-
-        kn->header = hh;
-
-#if (nginx_version < 1023000)
-
-        ngx_memzero(&kn->array, sizeof(ngx_array_t));
-
-        if (ngx_http_envelope_headers_in_is_array(r, ph)) {
-            kn->first = NULL;
-            kn->array = *(ngx_array_t *) ph;
-            ngx_memzero(ph, sizeof(ngx_array_t));
-            continue;
-        }
-
-#endif
-
-        kn->first = *ph;
-        *ph = NULL;
-    }
-
-#if (nginx_version >= 1023000)
-    r->headers_in.multi = 0;
-    r->headers_in.multi_linked = 0;
-#endif
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
-    ngx_list_part_t *part, ngx_http_envelope_gone_t *gone, ngx_array_t *known)
+    ngx_http_envelope_moved_t *moved, ngx_http_envelope_gone_t *gone)
 {
-    ngx_uint_t          i;
-    ngx_table_elt_t    *h, *old;
-    ngx_http_header_t  *hh;
+    ngx_uint_t         i;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h, *old, **to;
 
-    for ( /* void */ ; part; part = part->next) {
+    to = moved->to;
+
+    for (part = moved->part; part; part = part->next) {
         old = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
             if (ngx_http_envelope_headers_in_gone(gone, &old[i])) {
+                *to++ = NULL;
                 continue;
             }
 
@@ -364,14 +369,116 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
             h->next = NULL;
 #endif
 
-            /* one that the request had no pointer to gets none */
+            *to++ = h;
+        }
+    }
 
-            hh = ngx_http_envelope_headers_in_known(known, &old[i]);
+    return NGX_OK;
+}
 
-            if (hh && ngx_http_envelope_headers_in_attach(r, h, hh) != NGX_OK)
-            {
-                return NGX_ERROR;
+
+/*
+ * Other modules write to known fields by nginx's pointers, so these have to
+ * lead to what is in the list.
+ */
+
+static ngx_int_t
+ngx_http_envelope_headers_in_relink(ngx_http_request_t *r,
+    ngx_http_envelope_moved_t *moved, ngx_http_envelope_gone_t *gone)
+{
+    uint16_t         *offset;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *old, **ph;
+#if (nginx_version >= 1023000)
+    ngx_table_elt_t  *elt, *h, **last;
+#endif
+
+    for (offset = ngx_http_envelope_headers_in_known; *offset; offset++) {
+        ph = ngx_http_envelope_headers_in_pointer(r, *offset);
+
+        if (*ph == NULL) {
+            continue;
+        }
+
+        old = *ph;
+
+#if (nginx_version >= 1023000)
+
+        *ph = NULL;
+        last = ph;
+
+        for (elt = old; elt; elt = elt->next) {
+            h = ngx_http_envelope_headers_in_moved(moved, elt);
+
+            if (h) {
+                *last = h;
+                last = &h->next;
             }
+        }
+
+#else
+
+        *ph = ngx_http_envelope_headers_in_moved(moved, old);
+
+#endif
+
+        if (*ph) {
+            continue;
+        }
+
+        for (i = 0; i < gone->edits->nelts; i++) {
+            if (gone->edited[i].old == old) {
+                gone->edited[i].known = ph;
+            }
+        }
+    }
+
+#if (nginx_version >= 1023000)
+
+    r->headers_in.multi = 0;
+    r->headers_in.multi_linked = 0;
+
+    return NGX_OK;
+
+#else
+
+#if (NGX_HTTP_X_FORWARDED_FOR)
+    if (ngx_http_envelope_headers_in_relink_array(r,
+                                       &r->headers_in.x_forwarded_for, moved)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+#endif
+
+    return ngx_http_envelope_headers_in_relink_array(r,
+                                                &r->headers_in.cookies, moved);
+#endif
+}
+
+
+#if (nginx_version < 1023000)
+
+/* a parent's request may have the same array, which stays as it is */
+
+static ngx_int_t
+ngx_http_envelope_headers_in_relink_array(ngx_http_request_t *r,
+    ngx_array_t *array, ngx_http_envelope_moved_t *moved)
+{
+    ngx_uint_t         i;
+    ngx_array_t        old;
+    ngx_table_elt_t   *h, **elt;
+
+    old = *array;
+    elt = old.elts;
+
+    ngx_memzero(array, sizeof(ngx_array_t));
+
+    for (i = 0; i < old.nelts; i++) {
+        h = ngx_http_envelope_headers_in_moved(moved, elt[i]);
+
+        if (h && ngx_http_envelope_headers_in_push(r, array, h) != NGX_OK) {
+            return NGX_ERROR;
         }
     }
 
@@ -380,29 +487,81 @@ ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
-    ngx_http_envelope_gone_t *gone, ngx_array_t *known)
+ngx_http_envelope_headers_in_push(ngx_http_request_t *r, ngx_array_t *array,
+    ngx_table_elt_t *h)
 {
-    u_char                     *p;
-    ngx_uint_t                  i;
-    ngx_array_t                *edits;
-    ngx_table_elt_t            *h, *old;
-    ngx_http_header_t          *hh;
-    ngx_envelope_header_t      *edit;
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_table_elt_t  **elt;
 
-    edits = gone->edits;
+    if (array->elts == NULL
+        && ngx_array_init(array, r->pool, 1, sizeof(ngx_table_elt_t *))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    p = ngx_http_envelope_headers_room(r->pool, edits);
+    elt = ngx_array_push(array);
+    if (elt == NULL) {
+        return NGX_ERROR;
+    }
+
+    *elt = h;
+
+    return NGX_OK;
+}
+
+#endif
+
+
+static ngx_table_elt_t *
+ngx_http_envelope_headers_in_moved(ngx_http_envelope_moved_t *moved,
+    ngx_table_elt_t *old)
+{
+    uintptr_t          p, first;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t  **to;
+
+    p = (uintptr_t) old;
+    to = moved->to;
+
+    for (part = moved->part; part; part = part->next) {
+        first = (uintptr_t) part->elts;
+
+        if (p >= first && p - first < part->nelts * sizeof(ngx_table_elt_t)) {
+            return to[(p - first) / sizeof(ngx_table_elt_t)];
+        }
+
+        to += part->nelts;
+    }
+
+    /* it was in no list */
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
+    ngx_http_envelope_gone_t *gone)
+{
+    u_char                      *p;
+    ngx_uint_t                   i;
+    ngx_table_elt_t             *h, **ph;
+    ngx_http_header_t           *hh;
+    ngx_envelope_header_t       *edit;
+    ngx_http_core_main_conf_t   *cmcf;
+    ngx_http_envelope_edited_t  *edited;
+
+    p = ngx_http_envelope_headers_room(r->pool, gone->edits);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
-    edit = edits->elts;
+    edit = gone->edits->elts;
+    edited = gone->edited;
 
-    for (i = 0; i < edits->nelts; i++) {
+    for (i = 0; i < gone->edits->nelts; i++) {
 
         if (edit[i].value.data == NULL) {
             continue;
@@ -413,18 +572,22 @@ ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        old = gone->replaced[i];
+        p = ngx_http_envelope_headers_elt(p, h, &edit[i], edited[i].old);
 
-        p = ngx_http_envelope_headers_elt(p, h, &edit[i], old);
+        ph = edited[i].known;
 
-        hh = old ? ngx_http_envelope_headers_in_known(known, old) : NULL;
-
-        if (hh == NULL) {
+        if (ph == NULL) {
             hh = ngx_hash_find(&cmcf->headers_in_hash, h->hash,
                                h->lowcase_key, h->key.len);
+
+            if (hh == NULL || hh->offset == 0) {
+                continue;
+            }
+
+            ph = ngx_http_envelope_headers_in_pointer(r, hh->offset);
         }
 
-        if (hh && ngx_http_envelope_headers_in_attach(r, h, hh) != NGX_OK) {
+        if (ngx_http_envelope_headers_in_attach(r, h, ph) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -433,98 +596,25 @@ ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
 }
 
 
-static ngx_http_header_t *
-ngx_http_envelope_headers_in_known(ngx_array_t *known, ngx_table_elt_t *old)
-{
-    ngx_uint_t                  i;
-#if (nginx_version < 1023000)
-    ngx_uint_t                  j;
-    ngx_table_elt_t           **elt;
-#else
-    ngx_table_elt_t            *elt;
-#endif
-    ngx_http_envelope_known_t  *kn;
-
-    kn = known->elts;
-
-    for (i = 0; i < known->nelts; i++) {
-
-#if (nginx_version < 1023000)
-
-        if (kn[i].first == old) {
-            return kn[i].header;
-        }
-
-        elt = kn[i].array.elts;
-
-        for (j = 0; j < kn[i].array.nelts; j++) {
-            if (elt[j] == old) {
-                return kn[i].header;
-            }
-        }
-
-#else
-
-        for (elt = kn[i].first; elt; elt = elt->next) {
-            if (elt == old) {
-                return kn[i].header;
-            }
-        }
-
-#endif
-    }
-
-    return NULL;
-}
-
-
 static ngx_int_t
 ngx_http_envelope_headers_in_attach(ngx_http_request_t *r,
-    ngx_table_elt_t *h, ngx_http_header_t *hh)
+    ngx_table_elt_t *h, ngx_table_elt_t **ph)
 {
-    ngx_table_elt_t  **ph;
 #if (nginx_version < 1023000)
-    ngx_array_t       *array;
+
+    size_t  offset;
+
+    offset = (char *) ph - (char *) &r->headers_in;
+
+    if (ngx_http_envelope_headers_in_is_array(offset)) {
+        return ngx_http_envelope_headers_in_push(r, (ngx_array_t *) ph, h);
+    }
+
 #endif
 
-    ph = ngx_http_envelope_headers_in_pointer(r, hh);
-
-    if (ph == NULL) {
-        return NGX_OK;
-    }
-
-#if (nginx_version < 1023000)
-
-    if (ngx_http_envelope_headers_in_is_array(r, ph)) {
-        array = (ngx_array_t *) ph;
-
-        if (array->elts == NULL
-            && ngx_array_init(array, r->pool, 1, sizeof(ngx_table_elt_t *))
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ph = ngx_array_push(array);
-        if (ph == NULL) {
-            return NGX_ERROR;
-        }
-
-        *ph = h;
-
-    } else if (*ph == NULL) {
-        *ph = h;
-    }
-
-#else
-
-    while (*ph) {
-        ph = &(*ph)->next;
-    }
+    /* no other of that name is left */
 
     *ph = h;
-
-#endif
 
     return NGX_OK;
 }

@@ -658,5 +658,5 @@ ngx_http_envelope_request_init(ngx_conf_t *cf)
 
     *h = ngx_http_envelope_request_handler;
 
-    return NGX_OK;
+    return ngx_http_envelope_headers_in_init(cf);
 }
