@@ -551,11 +551,7 @@ ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
     ngx_http_core_main_conf_t   *cmcf;
     ngx_http_envelope_edited_t  *edited;
 
-    p = ngx_http_envelope_headers_room(r->pool, gone->edits);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
+    p = NULL;
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
     edit = gone->edits->elts;
@@ -565,6 +561,13 @@ ngx_http_envelope_headers_in_write(ngx_http_request_t *r,
 
         if (edit[i].value.data == NULL) {
             continue;
+        }
+
+        if (p == NULL) {
+            p = ngx_http_envelope_headers_room(r->pool, gone->edits);
+            if (p == NULL) {
+                return NGX_ERROR;
+            }
         }
 
         h = ngx_list_push(&r->headers_in.headers);
