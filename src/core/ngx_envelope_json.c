@@ -38,6 +38,7 @@ typedef struct {
 
     u_char                     *name_from;  /* a name without its value yet */
     u_char                     *name_to;
+    ngx_uint_t                  name_plain; /* has no escape, for sure */
 
     ngx_envelope_node_t        *root;
     ngx_envelope_node_t        *open;       /* innermost container that has
@@ -71,6 +72,8 @@ static u_char *ngx_envelope_json_word(ngx_envelope_json_scan_t *scan,
     u_char *p, const char *word, size_t len);
 static ngx_int_t ngx_envelope_json_value(ngx_envelope_json_scan_t *scan,
     ngx_envelope_json_type_e type, u_char *from, u_char *to);
+static ngx_int_t ngx_envelope_json_named(ngx_envelope_json_scan_t *scan,
+    ngx_str_t *name);
 static u_char *ngx_envelope_json_malformed(ngx_envelope_json_scan_t *scan,
     u_char *p);
 
@@ -91,15 +94,18 @@ ngx_envelope_json_skip(u_char *p, u_char *end)
 }
 
 
-/* behind a string that starts here */
+/* behind a string that starts here; a short one is seen to have no escape */
 
 static ngx_inline u_char *
-ngx_envelope_json_string(ngx_envelope_json_scan_t *scan, u_char *p)
+ngx_envelope_json_string(ngx_envelope_json_scan_t *scan, u_char *p,
+    ngx_uint_t *plain)
 {
     u_char  *end;
 
     p++;
-    end = ngx_envelope_json_near(p, scan->end);
+    end = ngx_envelope_json_near(scan->start, p, scan->end);
+
+    *plain = (end != NULL);
 
     return end ? end + 1 : ngx_envelope_json_long(scan, p);
 }
@@ -151,12 +157,9 @@ ngx_envelope_json_text(ngx_envelope_json_scan_t *scan, u_char *p)
     while (p) {
         p = ngx_envelope_json_skip(p, scan->end);
 
-        if (scan->level == 0 && scan->root) {
-            return (p == scan->end) ? p : ngx_envelope_json_malformed(scan, p);
-        }
-
         if (p == scan->end) {
-            return ngx_envelope_json_malformed(scan, p);
+            return (state == NGX_ENVELOPE_JSON_AFTER && scan->level == 0)
+                   ? p : ngx_envelope_json_malformed(scan, p);
         }
 
         switch (state) {
@@ -167,6 +170,10 @@ ngx_envelope_json_text(ngx_envelope_json_scan_t *scan, u_char *p)
             break;
 
         case NGX_ENVELOPE_JSON_AFTER:
+
+            if (scan->level == 0) {
+                return ngx_envelope_json_malformed(scan, p);
+            }
 
             if (*p != ',') {
                 p = ngx_envelope_json_end(scan, p);
@@ -211,15 +218,17 @@ static u_char *
 ngx_envelope_json_scalar(ngx_envelope_json_scan_t *scan, u_char *p)
 {
     u_char                    *from;
+    ngx_uint_t                 plain;
     ngx_envelope_json_type_e   type;
 
     from = p;
+    plain = 0;
 
     switch (*p) {
 
     case '"':
         type = NGX_ENVELOPE_JSON_STRING;
-        p = ngx_envelope_json_string(scan, p);
+        p = ngx_envelope_json_string(scan, p, &plain);
         break;
 
     case 't':
@@ -248,7 +257,16 @@ ngx_envelope_json_scalar(ngx_envelope_json_scan_t *scan, u_char *p)
 
     scan->rc = ngx_envelope_json_value(scan, type, from, p);
 
-    return (scan->rc == NGX_OK) ? p : NULL;
+    if (scan->rc != NGX_OK) {
+        return NULL;
+    }
+
+    if (plain) {
+        scan->node->string.data = from + 1;
+        scan->node->string.len = p - from - 2;
+    }
+
+    return p;
 }
 
 
@@ -257,7 +275,8 @@ ngx_envelope_json_scalar(ngx_envelope_json_scan_t *scan, u_char *p)
 static u_char *
 ngx_envelope_json_name(ngx_envelope_json_scan_t *scan, u_char *p)
 {
-    u_char  *from;
+    u_char      *from;
+    ngx_uint_t   plain;
 
     if (*p != '"') {
         return ngx_envelope_json_malformed(scan, p);
@@ -265,7 +284,7 @@ ngx_envelope_json_name(ngx_envelope_json_scan_t *scan, u_char *p)
 
     from = p;
 
-    p = ngx_envelope_json_string(scan, p);
+    p = ngx_envelope_json_string(scan, p, &plain);
     if (p == NULL) {
         return NULL;
     }
@@ -273,6 +292,7 @@ ngx_envelope_json_name(ngx_envelope_json_scan_t *scan, u_char *p)
     if (scan->level <= scan->depth) {
         scan->name_from = from;
         scan->name_to = p;
+        scan->name_plain = plain;
     }
 
     p = ngx_envelope_json_skip(p, scan->end);
@@ -497,37 +517,38 @@ static ngx_int_t
 ngx_envelope_json_value(ngx_envelope_json_scan_t *scan,
     ngx_envelope_json_type_e type, u_char *from, u_char *to)
 {
-    ngx_int_t             rc;
-    ngx_str_t             name;
     ngx_envelope_node_t  *node, *parent;
 
     parent = scan->open;
 
-    node = ngx_pcalloc(scan->pool, sizeof(ngx_envelope_node_t));
+    node = ngx_palloc(scan->pool, sizeof(ngx_envelope_node_t));
     if (node == NULL) {
         return ngx_envelope_failed(scan->reason, "out of memory");
     }
 
-    if (scan->name_from) {
-        name.data = scan->name_from;
-        name.len = scan->name_to - scan->name_from;
+    /* each of its own: that takes less than to clear it as a whole */
 
-        rc = ngx_envelope_json_decode_name(scan->pool, &name, &node->name,
-                                           scan->reason);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        node->name_from = scan->name_from;
-        scan->name_from = NULL;
-    }
-
+    node->name_from = scan->name_from;
     node->from = from;
     node->to = to;
     node->text.data = from;
     node->text.len = to - from;
-    node->type = type;
     node->parent = parent;
+    node->child = NULL;
+    node->last = NULL;
+    node->next = NULL;
+    ngx_str_null(&node->string);
+    node->type = type;
+    node->removed = 0;
+    node->changed = 0;
+    node->scanned = 0;
+
+    if (scan->name_from == NULL) {
+        ngx_str_null(&node->name);
+
+    } else if (ngx_envelope_json_named(scan, &node->name) != NGX_OK) {
+        return scan->rc;
+    }
 
     if (parent == NULL) {
         scan->root = node;
@@ -544,6 +565,30 @@ ngx_envelope_json_value(ngx_envelope_json_scan_t *scan,
     scan->node = node;
 
     return NGX_OK;
+}
+
+
+/* the decoded name of the value at hand */
+
+static ngx_int_t
+ngx_envelope_json_named(ngx_envelope_json_scan_t *scan, ngx_str_t *name)
+{
+    ngx_str_t  text;
+
+    text.data = scan->name_from;
+    text.len = scan->name_to - scan->name_from;
+
+    scan->name_from = NULL;
+
+    if (scan->name_plain) {
+        name->data = text.data + 1;
+        name->len = text.len - 2;
+        return NGX_OK;
+    }
+
+    scan->rc = ngx_envelope_json_decode_name(scan->pool, &text, name,
+                                             scan->reason);
+    return scan->rc;
 }
 
 
@@ -586,7 +631,9 @@ ngx_envelope_json_member(ngx_envelope_node_t *object, ngx_str_t *name,
 
         if (node->removed || node->name.len != name->len
             || (name->len
-                && ngx_memcmp(node->name.data, name->data, name->len) != 0))
+                && (node->name.data[0] != name->data[0]
+                    || ngx_memcmp(node->name.data, name->data, name->len)
+                       != 0)))
         {
             continue;
         }

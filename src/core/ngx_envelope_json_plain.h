@@ -44,6 +44,28 @@ ngx_envelope_json_load(u_char *p)
 }
 
 
+/* where they are in 16 bytes, a bit for each: the first one is the lowest */
+
+static ngx_inline unsigned
+ngx_envelope_json_stop_mask(u_char *p)
+{
+    return (unsigned) _mm_movemask_epi8(
+                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
+}
+
+
+/*
+ * The same of the less than 16 bytes from "p" to "last"; those in front of
+ * them, back to "last" - 16, may be read.
+ */
+
+static ngx_inline unsigned
+ngx_envelope_json_stop_tail(u_char *p, u_char *last)
+{
+    return ngx_envelope_json_stop_mask(last - 16) >> (16 - (last - p));
+}
+
+
 /* whether there are any in 64 bytes */
 
 static ngx_inline ngx_uint_t
@@ -76,20 +98,27 @@ ngx_envelope_json_plain(u_char *p, u_char *last)
 {
 #if (__SSE2__)
 
-    int  mask;
+    unsigned  mask;
 
-    while (last - p >= 64 && !ngx_envelope_json_any(p)) {
-        p += 64;
-    }
+    if (last - p >= 16) {
 
-    while (last - p >= 16) {
-        mask = _mm_movemask_epi8(
-                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
-        if (mask) {
-            return p + __builtin_ctz((unsigned) mask);
+        while (last - p >= 64 && !ngx_envelope_json_any(p)) {
+            p += 64;
         }
 
-        p += 16;
+        while (last - p >= 16) {
+            mask = ngx_envelope_json_stop_mask(p);
+
+            if (mask) {
+                return p + __builtin_ctz(mask);
+            }
+
+            p += 16;
+        }
+
+        mask = ngx_envelope_json_stop_tail(p, last);
+
+        return mask ? p + __builtin_ctz(mask) : last;
     }
 
 #endif
@@ -175,26 +204,32 @@ ngx_envelope_json_bits_special(ngx_envelope_json_bits_t *bits)
 
 /*
  * Where the string ends, if that can be seen in its first 16 bytes, as most
- * names' and values' ends can; else NULL.
+ * names' and values' ends can; else NULL.  The text that it stands in goes
+ * from "first" to "last".
  */
 
 static ngx_inline u_char *
-ngx_envelope_json_near(u_char *p, u_char *last)
+ngx_envelope_json_near(u_char *first, u_char *p, u_char *last)
 {
 #if (__SSE2__)
 
-    int  mask;
+    unsigned  mask;
 
     if (last - p >= 16) {
-        mask = _mm_movemask_epi8(
-                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
+        mask = ngx_envelope_json_stop_mask(p);
 
-        if (mask) {
-            p += __builtin_ctz((unsigned) mask);
+    } else if (last - first >= 16) {
+        mask = ngx_envelope_json_stop_tail(p, last);
 
-            if (*p == '"') {
-                return p;
-            }
+    } else {
+        return NULL;
+    }
+
+    if (mask) {
+        p += __builtin_ctz(mask);
+
+        if (*p == '"') {
+            return p;
         }
     }
 
@@ -215,9 +250,12 @@ ngx_envelope_json_skim(u_char *p, u_char *last)
 {
 #if (__SSE2__)
 
-    int                       mask;
+    u_char                   *first;
+    unsigned                  mask;
     uint64_t                  stop;
     ngx_envelope_json_bits_t  bits;
+
+    first = p;
 
     while (last - p >= 64) {
         ngx_envelope_json_bits(&bits, p);
@@ -237,21 +275,26 @@ ngx_envelope_json_skim(u_char *p, u_char *last)
     /* the rest, escape by escape */
 
     while (last - p > 16) {
-        mask = _mm_movemask_epi8(
-                           ngx_envelope_json_stops(ngx_envelope_json_load(p)));
+        mask = ngx_envelope_json_stop_mask(p);
 
         if (mask == 0) {
             p += 16;
             continue;
         }
 
-        p += __builtin_ctz((unsigned) mask);
+        p += __builtin_ctz(mask);
 
         if (*p != '\\' || (p[1] != '"' && p[1] != '\\')) {
             return p;
         }
 
         p += 2;
+    }
+
+    if (last - first >= 16 && last - p < 16) {
+        mask = ngx_envelope_json_stop_tail(p, last);
+
+        return mask ? p + __builtin_ctz(mask) : last;
     }
 
 #endif
