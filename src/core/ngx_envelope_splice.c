@@ -5,6 +5,7 @@
 
 
 #include "ngx_envelope_splice.h"
+#include "ngx_envelope_json_plain.h"
 #include "ngx_envelope_secret.h"
 
 
@@ -24,6 +25,8 @@ typedef struct {
 } ngx_envelope_splice_out_t;
 
 
+static ngx_int_t ngx_envelope_splice_name(ngx_pool_t *pool,
+    ngx_envelope_splice_added_t *added, ngx_str_t *name);
 static void ngx_envelope_splice_changed(ngx_envelope_node_t *node);
 static u_char *ngx_envelope_splice_empty(ngx_str_t *text);
 static void ngx_envelope_splice_node(ngx_envelope_splice_out_t *out,
@@ -72,7 +75,6 @@ ngx_envelope_json_add(ngx_pool_t *pool, ngx_envelope_node_t *object,
     ngx_str_t *name, ngx_str_t *text, ngx_envelope_json_type_e type)
 {
     ngx_envelope_node_t          *node;
-    ngx_envelope_reason_t         reason;
     ngx_envelope_splice_added_t  *added;
 
     /* without nodes for its members nobody knows where they end */
@@ -82,27 +84,12 @@ ngx_envelope_json_add(ngx_pool_t *pool, ngx_envelope_node_t *object,
     }
 
     added = ngx_pcalloc(pool, sizeof(ngx_envelope_splice_added_t));
-    if (added == NULL) {
-        return NULL;
-    }
-
-    if (ngx_envelope_json_encode(pool, name, &added->quoted, &reason)
-        != NGX_OK)
+    if (added == NULL || ngx_envelope_splice_name(pool, added, name) != NGX_OK)
     {
         return NULL;
     }
 
     node = &added->node;
-
-    node->name.len = name->len;
-    node->name.data = ngx_pnalloc(pool, name->len ? name->len : 1);
-    if (node->name.data == NULL) {
-        return NULL;
-    }
-
-    if (name->len) {
-        ngx_memcpy(node->name.data, name->data, name->len);
-    }
 
     node->text = *text;
     node->type = type;
@@ -122,6 +109,43 @@ ngx_envelope_json_add(ngx_pool_t *pool, ngx_envelope_node_t *object,
     ngx_envelope_splice_changed(node);
 
     return node;
+}
+
+
+/* a name without escapes is what stands between its quotes */
+
+static ngx_int_t
+ngx_envelope_splice_name(ngx_pool_t *pool, ngx_envelope_splice_added_t *added,
+    ngx_str_t *name)
+{
+    u_char                 *p, *last;
+    ngx_envelope_reason_t   reason;
+
+    p = ngx_pnalloc(pool, name->len + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    added->node.name.data = p + 1;
+    added->node.name.len = name->len;
+
+    *p = '"';
+    last = p + 1;
+
+    if (name->len) {
+        last = ngx_cpymem(last, name->data, name->len);
+    }
+
+    if (ngx_envelope_json_plain(p + 1, last) == last) {
+        *last = '"';
+
+        added->quoted.data = p;
+        added->quoted.len = name->len + 2;
+
+        return NGX_OK;
+    }
+
+    return ngx_envelope_json_encode(pool, name, &added->quoted, &reason);
 }
 
 
