@@ -52,45 +52,62 @@ ngx_envelope_hex_digits(__m128i values)
                                       _mm_set1_epi8('a' - '0' - 10)));
 }
 
+
+/* 32 digits of 16 bytes */
+
+static ngx_inline void
+ngx_envelope_hex_block(u_char *dst, u_char *src)
+{
+    __m128i  bytes, high, low;
+
+    bytes = _mm_loadu_si128((const __m128i *) (const void *) src);
+
+    high = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
+    low = _mm_and_si128(bytes, _mm_set1_epi8(0x0f));
+
+    high = ngx_envelope_hex_digits(high);
+    low = ngx_envelope_hex_digits(low);
+
+    _mm_storeu_si128((__m128i *) (void *) dst, _mm_unpacklo_epi8(high, low));
+    _mm_storeu_si128((__m128i *) (void *) (dst + 16),
+                     _mm_unpackhi_epi8(high, low));
+}
+
 #endif
 
 
 void
 ngx_envelope_hex_encode(ngx_str_t *dst, ngx_str_t *src)
 {
-    u_char               *p;
-    size_t                i;
-#if (__SSE2__)
-    __m128i               bytes, high, low;
-#endif
+    u_char               *p, *s, *last;
     static const u_char   hex[] = "0123456789abcdef";
 
     p = dst->data;
-    i = 0;
+    s = src->data;
+    last = s + src->len;
 
 #if (__SSE2__)
 
-    for ( /* void */ ; src->len - i >= 16; i += 16) {
-        bytes = _mm_loadu_si128((const __m128i *) (const void *)
-                                (src->data + i));
+    if (src->len >= 16) {
 
-        high = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
-        low = _mm_and_si128(bytes, _mm_set1_epi8(0x0f));
+        for ( /* void */ ; last - s >= 16; s += 16, p += 32) {
+            ngx_envelope_hex_block(p, s);
+        }
 
-        _mm_storeu_si128((__m128i *) (void *) p,
-                         ngx_envelope_hex_digits(_mm_unpacklo_epi8(high,
-                                                                   low)));
-        _mm_storeu_si128((__m128i *) (void *) (p + 16),
-                         ngx_envelope_hex_digits(_mm_unpackhi_epi8(high,
-                                                                   low)));
-        p += 32;
+        /* the rest, with some that are written once more */
+
+        if (s < last) {
+            p += 2 * (last - s);
+            s = last;
+            ngx_envelope_hex_block(p - 32, s - 16);
+        }
     }
 
 #endif
 
-    for ( /* void */ ; i < src->len; i++) {
-        *p++ = hex[src->data[i] >> 4];
-        *p++ = hex[src->data[i] & 0x0f];
+    for ( /* void */ ; s < last; s++) {
+        *p++ = hex[*s >> 4];
+        *p++ = hex[*s & 0x0f];
     }
 
     dst->len = p - dst->data;
