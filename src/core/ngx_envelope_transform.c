@@ -53,7 +53,17 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
     ngx_int_t           rc;
     ngx_envelope_run_t  run;
 
-    ngx_memzero(output, sizeof(ngx_envelope_output_t));
+    /* all but the text of a reason, which is most of it */
+
+    output->fault = NGX_ENVELOPE_FAULT_NONE;
+    ngx_str_null(&output->body);
+    ngx_memzero(&output->headers, sizeof(ngx_array_t));
+    ngx_str_null(&output->kid);
+    ngx_memzero(&output->once, sizeof(ngx_array_t));
+    output->statement = NULL;
+    output->reason.len = 0;
+    output->body_set = 0;
+
     ngx_memzero(&run, sizeof(ngx_envelope_run_t));
 
     rc = ngx_envelope_run_init(&run, pool, input, output);
@@ -445,6 +455,9 @@ ngx_envelope_open(ngx_envelope_run_t *run, ngx_envelope_output_t *output)
 
         if (first || rc == NGX_ERROR) {
             output->statement = at;
+        }
+
+        if (first && rc == NGX_DECLINED) {
             reason = *run->reason;
         }
 
