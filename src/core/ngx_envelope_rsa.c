@@ -414,7 +414,7 @@ ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
 
 /*
  * Works through all blocks and joins what came of them.  NGX_ERROR where not
- * even a context can be had; the error queue is empty either way.
+ * even a context can be had.  No failure leaves anything in the error queue.
  */
 
 static ngx_int_t
@@ -504,11 +504,11 @@ ngx_envelope_rsa_block(void *data, ngx_uint_t i)
                               work->in->data + pos, len);
     block->done = 1;
 
-    if (work->is_public) {
-        ngx_envelope_errors_clear();
-
-    } else {
+    if (!work->is_public) {
         ERR_clear_error();
+
+    } else if (block->rc != 1) {
+        ngx_envelope_errors_clear();
     }
 
     if (work->shared) {
