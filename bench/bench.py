@@ -7,8 +7,9 @@ machine that has nothing else to do, please.
 Each workload is measured in rounds.  A round is plain proxying (an nginx
 without the module, otherwise configured alike, which is sent the same bytes
 by the client and by the upstream), the module, and the bare OpenSSL
-operations of a message (bench/operations.c), in turn and on the same core.
-Figures are medians of the rounds; in brackets the lowest and the highest.
+operations of a message (bench/operations.c), in slices of some tenths of a
+second, in turn and on the same core, with processes of its own.  Figures are
+medians of the rounds; in brackets the lowest and the highest.
 
 With many connections, all of them busy:
 
@@ -86,7 +87,8 @@ def options():
                    help="default %%(default)s; of short messages %d times "
                    "as many" % SHORT)
     p.add_argument("--seconds", type=float, default=1, metavar="S",
-                   help="of each run in a round, default %(default)s")
+                   help="of each nginx in a round, default %(default)s; "
+                   "0.4 of it with short messages")
     p.add_argument("--connections", type=int, default=16, metavar="N",
                    help="many of them, default %(default)s")
     p.add_argument("--module", action="append", default=[], metavar="FILE",

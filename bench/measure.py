@@ -4,6 +4,7 @@ import http.client
 import os
 import time
 from collections import namedtuple
+from statistics import median
 
 import load
 from servers import PROXY, Fault, Nginx, Ports, Upstream, Witness
@@ -12,9 +13,15 @@ from workloads import DONE, WORKLOADS, Keys
 PATIENCE = 10           # times as long as asked for, at most
 WARM = 0.3              # seconds before what counts
 
-# Parts of the seconds of a run: with many connections, bare operations
+# Of the seconds of a run: with many connections
 MANY = 0.5
-BARE = 0.2
+
+# Slices of a round with one request at a time; how long each is, of messages
+# that take long and of short ones, of the seconds; bare operations, of a slice
+SLICES = 4
+LONG_SLICE = 0.25
+SHORT_SLICE = 0.1
+BARE = 0.5
 
 # The workload beside plain requests, and its connections
 BUSY = "a-response-4096"
@@ -40,6 +47,16 @@ LOCATIONS = """\
             proxy_pass http://up/small;
         }}
 """
+
+
+def turned(servers, turn):
+    """So that nobody is always first."""
+    turn %= len(servers)
+    return servers[turn:] + servers[:turn]
+
+
+def middle(runs):
+    return {name: median(run[name] for run in runs) for name in runs[0]}
 
 
 class Bench:
@@ -215,6 +232,22 @@ class Bench:
             server.again()
             self.run(server, name, words, WARM, 1)
 
+    def _round(self, w, servers, name, words):
+        """One request at a time: {server: Run}, and the bare operations.
+
+        Everyone has some tenths of a second, over and over: a processor that
+        others use as well is faster in one second than in the next.
+        """
+        seconds = self.seconds * (SHORT_SLICE if w.rounds > 1 else LONG_SLICE)
+        runs, bare = {server: [] for server in servers}, []
+        for i in range(SLICES):
+            for server in turned(servers, i):
+                runs[server].append(self.run(server, name, words, seconds, 1))
+            bare.append(load.bare(self.bare, self.core, seconds * BARE,
+                                  w.bare))
+        return {server: middle(runs[server]) for server in servers}, \
+            median(bare)
+
     def measure(self, name):
         """The figures of a workload: a dictionary for report and --json.
 
@@ -244,17 +277,16 @@ class Bench:
         bare = []
         for i in range(self.rounds * w.rounds):
             self._anew(servers, name, words)
-            turn = i % len(servers)         # nobody is always first
-            for server in servers[turn:] + servers[:turn]:
-                one[server].append(self.run(server, name, words,
-                                            self.seconds, 1))
-                if server in floors.values():
-                    continue        # its contexts are there once
+            runs, alone = self._round(w, turned(servers, i), name, words)
+            bare.append(alone)
+            for server in servers:
+                one[server].append(runs[server])
+            if i % w.rounds:
+                continue
+            for server in [plain] + modules:    # a floor has one context
                 many[server].append(self.run(server, name, words,
                                              self.seconds * MANY,
                                              self.connections))
-            bare.append(load.bare(self.bare, self.core, self.seconds * BARE,
-                                  w.bare))
 
         def figures(server, **more):
             return dict(more, one=one[server], many=many[server],
