@@ -64,8 +64,6 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
     output->reason.len = 0;
     output->body_set = 0;
 
-    ngx_memzero(&run, sizeof(ngx_envelope_run_t));
-
     rc = ngx_envelope_run_init(&run, pool, input, output);
 
     if (rc == NGX_OK) {
@@ -75,11 +73,14 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
     }
 
     /*
-     * OpenSSL may have succeeded and still queued an error on the way, which
-     * nginx's TLS would report as its own.
+     * What OpenSSL does with a key of a pair may have succeeded, and still
+     * have queued an error on the way, which nginx's TLS would report as its
+     * own.
      */
 
-    ngx_envelope_errors_clear();
+    if (rc != NGX_OK || run.paired) {
+        ngx_envelope_errors_clear();
+    }
 
     if (rc == NGX_DONE) {
         output->statement = NULL;
@@ -132,7 +133,18 @@ ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
     run->input = input;
     run->format = input->format;
     run->reason = &output->reason;
+    run->root = NULL;
+    ngx_str_null(&run->head);
+    ngx_str_null(&run->tail);
+    ngx_memzero(&run->headers.fields, sizeof(ngx_array_t));
+    ngx_memzero(&run->headers.touched, sizeof(ngx_array_t));
+    ngx_str_null(&run->kid);
+    run->randoms = NULL;
+    run->known = 0;
+    run->rsa = 0;
     run->once = &output->once;
+    run->decoded = 0;
+    run->paired = 0;
 
     n = run->format->rings.nelts;
 
