@@ -72,7 +72,7 @@ sub chunked {
 
 no_long_string();
 
-plan tests => repeat_each() * 332;
+plan tests => repeat_each() * 337;
 
 run_tests();
 
@@ -1172,3 +1172,43 @@ POST /t
 {"a":1,"b":2}
 --- response_body_like eval
 qr/\r\n\r\n\Q{"a":"31","b":"v\"1\\:32"}\E\z/
+
+
+
+=== TEST 49: more fields than usual, and more of them that are written
+--- http_config
+    envelope_profile many {
+        request {
+            set header:X-1 ours;
+            set header:X-2 ours;
+            set header:X-3 ours;
+            set header:X-4 ours;
+            set header:X-5 ours;
+            set header:X-36 ours;
+            set header:X-37 ours;
+            set header:X-38 ours;
+            set header:X-39 ours;
+            set header:Referer ours;
+        }
+    }
+--- config
+    location /t {
+        envelope_call many;
+        proxy_set_header X-Seen
+                         "$http_referer $http_user_agent $http_cookie";
+        proxy_pass http://up/raw;
+    }
+--- more_headers eval
+CORE::join '', map { "$_\n" } 'User-Agent: kept', 'Cookie: kept=1',
+    'Referer: theirs', map { "X-$_: theirs" } 1 .. 40
+--- request
+POST /t
+{"a":1}
+--- response_body_like eval
+my $written = CORE::join '', map { "X-$_: ours\r\n" } 1 .. 5, 36 .. 39;
+my $kept = CORE::join '', map { "X-$_: theirs\r\n" } 6 .. 35, 40;
+
+"^POST .*X-Seen: ours kept kept=1\r\n(?!.*X-Seen)(?!.*Referer: theirs)"
+. "(?=.*\r\nUser-Agent: kept\r\nCookie: kept=1\r\n)"
+. "(?=.*\r\nReferer: ours\r\n).*\r\n${kept}${written}.*"
+. "\r\n\r\n" . quotemeta('{"a":1}') . '\z'

@@ -51,15 +51,16 @@ ngx_uint_t
 ngx_envelope_headers_get(ngx_envelope_headers_t *headers, ngx_str_t *name,
     ngx_str_t *value)
 {
-    ngx_uint_t              n, from;
-    ngx_envelope_header_t  *field;
+    ngx_uint_t              i, n;
+    ngx_envelope_header_t  *fields;
 
     n = 0;
-    from = 0;
+    fields = headers->fields.elts;
 
-    while ((field = ngx_envelope_headers_find(headers, name, &from)) != NULL) {
-        if (n++ == 0) {
-            *value = field->value;
+    for (i = 0; i < headers->fields.nelts; i++) {
+
+        if (ngx_envelope_header_is(&fields[i].name, name) && n++ == 0) {
+            *value = fields[i].value;
         }
     }
 

@@ -9,7 +9,12 @@
 
 /* nginx 1.31 knows 40 header fields of a request */
 
-#define NGX_HTTP_ENVELOPE_KNOWN  128
+#define NGX_HTTP_ENVELOPE_KNOWN   128
+
+/* so many fields, and edits of them, are usual: more take memory */
+
+#define NGX_HTTP_ENVELOPE_FIELDS  32
+#define NGX_HTTP_ENVELOPE_EDITS   8
 
 
 typedef struct {
@@ -190,13 +195,17 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
 {
     ngx_uint_t                  n;
     ngx_list_part_t             part, *next;
+    ngx_table_elt_t            *to[NGX_HTTP_ENVELOPE_FIELDS];
     ngx_http_envelope_gone_t    gone;
     ngx_http_envelope_moved_t   moved;
+    ngx_http_envelope_edited_t  edited[NGX_HTTP_ENVELOPE_EDITS];
 #if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
     ngx_table_elt_t            *accept_encoding;
 
     accept_encoding = r->headers_in.accept_encoding;
 #endif
+
+    gone.edited = edited;
 
     if (ngx_http_envelope_headers_in_gone_init(r->pool, &gone, edits, stale)
         != NGX_OK)
@@ -217,7 +226,11 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     }
 
     moved.part = &part;
-    moved.to = ngx_palloc(r->pool, n * sizeof(ngx_table_elt_t *));
+    moved.to = to;
+
+    if (n > NGX_HTTP_ENVELOPE_FIELDS) {
+        moved.to = ngx_palloc(r->pool, n * sizeof(ngx_table_elt_t *));
+    }
 
     if (moved.to == NULL
         || ngx_list_init(&r->headers_in.headers, r->pool, n,
@@ -258,16 +271,20 @@ ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
     gone->stale = stale;
     gone->lengths = ngx_http_envelope_headers_in_stale[stale];
 
-    gone->edited = ngx_pcalloc(pool,
+    if (edits->nelts > NGX_HTTP_ENVELOPE_EDITS) {
+        gone->edited = ngx_palloc(pool,
                           edits->nelts * sizeof(ngx_http_envelope_edited_t));
-    if (gone->edited == NULL) {
-        return NGX_ERROR;
+        if (gone->edited == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     edit = edits->elts;
 
     for (i = 0; i < edits->nelts; i++) {
         gone->lengths |= ngx_http_envelope_headers_in_length(&edit[i].name);
+        gone->edited[i].old = NULL;
+        gone->edited[i].known = NULL;
     }
 
     return NGX_OK;
