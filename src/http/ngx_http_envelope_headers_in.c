@@ -7,7 +7,7 @@
 #include "ngx_http_envelope_headers.h"
 
 
-/* nginx 1.31 knows 40 header fields of a request */
+/* nginx 1.31 knows 32 header fields of a request */
 
 #define NGX_HTTP_ENVELOPE_KNOWN   128
 
@@ -100,7 +100,7 @@ static const ngx_http_envelope_stale_t  ngx_http_envelope_stale[] = {
 
 /*
  * Where in r->headers_in nginx's pointers to fields are, a zero behind them:
- * its own table is ten times as long, and each message would look through it.
+ * its own table is sixteen times as large, and each message would read it.
  */
 
 static uint16_t  ngx_http_envelope_headers_in_known[NGX_HTTP_ENVELOPE_KNOWN];
