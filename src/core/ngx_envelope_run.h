@@ -120,8 +120,9 @@ ngx_int_t ngx_envelope_run_join(ngx_envelope_run_t *run, ngx_str_t *text,
 
 
 /*
- * A kind of step.  One that makes text seals to characters that need no escape
- * in a JSON string, and owns a byte in front of them and one behind, for quotes.
+ * A kind of step.  One that makes text seals to characters that need no
+ * escape in a JSON string, and owns a byte in front of them and one behind,
+ * for quotes.
  */
 
 #define NGX_ENVELOPE_MAKES_SAME   0   /* text of text, bytes of bytes */
