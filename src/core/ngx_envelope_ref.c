@@ -164,7 +164,5 @@ ngx_envelope_run_key(ngx_envelope_run_t *run, ngx_envelope_ref_t *ref)
     rings = run->format->rings.elts;
     keys = rings[ref->index]->keys.elts;
 
-    run->paired = 1;
-
     return &keys[run->choice[ref->index]];
 }

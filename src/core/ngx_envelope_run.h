@@ -36,7 +36,6 @@ struct ngx_envelope_run_s {
 
     unsigned                       decoded:1; /* past the outer shape: any
                                                  fault is a secret one */
-    unsigned                       paired:1;  /* a key of a pair was at work */
 };
 
 

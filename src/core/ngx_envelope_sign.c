@@ -275,7 +275,6 @@ ngx_envelope_sign_key_by_id(ngx_envelope_run_t *run,
 
             } else {
                 key->key = &keys[i];
-                run->paired = 1;
             }
 
             return NGX_OK;

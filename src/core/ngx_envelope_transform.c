@@ -73,14 +73,11 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
     }
 
     /*
-     * What OpenSSL does with a key of a pair may have succeeded, and still
-     * have queued an error on the way, which nginx's TLS would report as its
-     * own.
+     * OpenSSL may have succeeded and still queued an error on the way, which
+     * nginx's TLS would report as its own.
      */
 
-    if (rc != NGX_OK || run.paired) {
-        ngx_envelope_errors_clear();
-    }
+    ngx_envelope_errors_clear();
 
     if (rc == NGX_DONE) {
         output->statement = NULL;
@@ -144,7 +141,6 @@ ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
     run->rsa = 0;
     run->once = &output->once;
     run->decoded = 0;
-    run->paired = 0;
 
     n = run->format->rings.nelts;
 
