@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     ngx_array_t                 *edits;
     ngx_http_envelope_edited_t  *edited;  /* of each */
+    ngx_uint_t                   written; /* edits that write a field */
     ngx_uint_t                   stale;
     uint64_t                     lengths; /* of names, modulo 64, as bits */
 } ngx_http_envelope_gone_t;
@@ -46,6 +47,8 @@ typedef struct {
 typedef struct {
     ngx_list_part_t             *part;
     ngx_table_elt_t            **to;      /* in the order of the list */
+    ngx_uint_t                   n;
+    ngx_uint_t                   kept;    /* of them */
 } ngx_http_envelope_moved_t;
 
 
@@ -57,9 +60,9 @@ static ngx_int_t ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
     ngx_http_envelope_gone_t *gone, ngx_array_t *edits, ngx_uint_t stale);
 static ngx_uint_t ngx_http_envelope_headers_in_named(
     ngx_http_envelope_gone_t *gone, ngx_table_elt_t *h);
-static ngx_uint_t ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
-    ngx_http_envelope_gone_t *gone);
 
+static void ngx_http_envelope_headers_in_keep(
+    ngx_http_envelope_moved_t *moved, ngx_http_envelope_gone_t *gone);
 static ngx_int_t ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
     ngx_http_envelope_moved_t *moved, ngx_http_envelope_gone_t *gone);
 static ngx_int_t ngx_http_envelope_headers_in_relink(ngx_http_request_t *r,
@@ -193,7 +196,6 @@ ngx_int_t
 ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     ngx_uint_t stale)
 {
-    ngx_uint_t                  n;
     ngx_list_part_t             part, *next;
     ngx_table_elt_t            *to[NGX_HTTP_ENVELOPE_FIELDS];
     ngx_http_envelope_gone_t    gone;
@@ -213,34 +215,27 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
         return NGX_ERROR;
     }
 
-    if (!ngx_http_envelope_headers_in_changed(r, &gone)) {
-        return NGX_OK;
-    }
-
     part = r->headers_in.headers.part;
-
-    /* what a request's pool has left is not much */
-
-    for (n = edits->nelts + 1, next = &part; next; next = next->next) {
-        n += next->nelts;
-    }
 
     moved.part = &part;
     moved.to = to;
+    moved.n = 0;
 
-    if (n > NGX_HTTP_ENVELOPE_FIELDS) {
-        moved.to = ngx_palloc(r->pool, n * sizeof(ngx_table_elt_t *));
+    for (next = &part; next; next = next->next) {
+        moved.n += next->nelts;
     }
 
-    if (moved.to == NULL
-        || ngx_list_init(&r->headers_in.headers, r->pool, n,
-                         sizeof(ngx_table_elt_t))
-           != NGX_OK)
-    {
-        /* error pages and logs look at what there was */
+    if (moved.n > NGX_HTTP_ENVELOPE_FIELDS) {
+        moved.to = ngx_palloc(r->pool, moved.n * sizeof(ngx_table_elt_t *));
+        if (moved.to == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
-        r->headers_in.headers.part = part;
-        return NGX_ERROR;
+    ngx_http_envelope_headers_in_keep(&moved, &gone);
+
+    if (gone.written == 0 && moved.kept == moved.n) {
+        return NGX_OK;
     }
 
     if (ngx_http_envelope_headers_in_copy(r, &moved, &gone) != NGX_OK
@@ -268,6 +263,7 @@ ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
     ngx_envelope_header_t  *edit;
 
     gone->edits = edits;
+    gone->written = 0;
     gone->stale = stale;
     gone->lengths = ngx_http_envelope_headers_in_stale[stale];
 
@@ -285,6 +281,10 @@ ngx_http_envelope_headers_in_gone_init(ngx_pool_t *pool,
         gone->lengths |= ngx_http_envelope_headers_in_length(&edit[i].name);
         gone->edited[i].old = NULL;
         gone->edited[i].known = NULL;
+
+        if (edit[i].value.data) {
+            gone->written++;
+        }
     }
 
     return NGX_OK;
@@ -324,34 +324,33 @@ ngx_http_envelope_headers_in_named(ngx_http_envelope_gone_t *gone,
 }
 
 
-static ngx_uint_t
-ngx_http_envelope_headers_in_changed(ngx_http_request_t *r,
+/* which fields stay, first where they are */
+
+static void
+ngx_http_envelope_headers_in_keep(ngx_http_envelope_moved_t *moved,
     ngx_http_envelope_gone_t *gone)
 {
-    ngx_uint_t              i;
-    ngx_list_part_t        *part;
-    ngx_table_elt_t        *h;
-    ngx_envelope_header_t  *edit;
+    ngx_uint_t         i;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h, **to;
 
-    edit = gone->edits->elts;
+    to = moved->to;
+    moved->kept = 0;
 
-    for (i = 0; i < gone->edits->nelts; i++) {
-        if (edit[i].value.data) {
-            return 1;
-        }
-    }
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
+    for (part = moved->part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
+
             if (ngx_http_envelope_headers_in_gone(gone, &h[i])) {
-                return 1;
+                *to++ = NULL;
+
+            } else {
+                *to++ = &h[i];
+                moved->kept++;
             }
         }
     }
-
-    return 0;
 }
 
 
@@ -359,36 +358,43 @@ static ngx_int_t
 ngx_http_envelope_headers_in_copy(ngx_http_request_t *r,
     ngx_http_envelope_moved_t *moved, ngx_http_envelope_gone_t *gone)
 {
-    ngx_uint_t         i;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h, *old, **to;
+    ngx_uint_t        i;
+    ngx_list_t       *list;
+    ngx_table_elt_t  *h, **to;
 
+    list = &r->headers_in.headers;
+
+    /* what a request's pool has left is not much; one is for other modules */
+
+    if (ngx_list_init(list, r->pool, moved->kept + gone->written + 1,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        /* error pages and logs look at what there was */
+
+        list->part = *moved->part;
+        return NGX_ERROR;
+    }
+
+    h = list->part.elts;
     to = moved->to;
 
-    for (part = moved->part; part; part = part->next) {
-        old = part->elts;
+    for (i = 0; i < moved->n; i++) {
 
-        for (i = 0; i < part->nelts; i++) {
+        if (to[i] == NULL) {
+            continue;
+        }
 
-            if (ngx_http_envelope_headers_in_gone(gone, &old[i])) {
-                *to++ = NULL;
-                continue;
-            }
-
-            h = ngx_list_push(&r->headers_in.headers);
-            if (h == NULL) {
-                return NGX_ERROR;
-            }
-
-            *h = old[i];
+        *h = *to[i];
 
 #if (nginx_version >= 1023000)
-            h->next = NULL;
+        h->next = NULL;
 #endif
 
-            *to++ = h;
-        }
+        to[i] = h++;
     }
+
+    list->part.nelts = moved->kept;
 
     return NGX_OK;
 }
