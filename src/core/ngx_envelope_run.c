@@ -231,9 +231,8 @@ ngx_envelope_run_header(ngx_envelope_run_t *run,
     ngx_str_t  second;
 
     if (address->kind == NGX_ENVELOPE_ADDRESS_HEADER) {
-        *n = ngx_min(ngx_envelope_headers_get(&run->headers,
-                                              &address->header, value),
-                     2);
+        *n = ngx_envelope_headers_get(&run->headers, &address->header, value);
+        *n = ngx_min(*n, 2);
         return;
     }
 
