@@ -29,13 +29,15 @@ struct ngx_envelope_run_s {
     ngx_str_t                     *randoms;  /* secret memory of their size */
     uint64_t                       known;    /* the bits of the parts of
                                                 randoms that are filled */
-    ngx_uint_t                    *choice;   /* which key of each ring */
     size_t                         rsa;      /* bytes of RSA ciphertext */
 
     ngx_array_t                   *once;     /* of the output */
 
     unsigned                       decoded:1; /* past the outer shape: any
                                                  fault is a secret one */
+
+    /* which key of each ring of the format */
+    ngx_uint_t                     choice[NGX_ENVELOPE_RINGS_MAX];
 };
 
 

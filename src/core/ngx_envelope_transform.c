@@ -124,7 +124,7 @@ static ngx_int_t
 ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
     const ngx_envelope_input_t *input, ngx_envelope_output_t *output)
 {
-    ngx_uint_t  n;
+    ngx_uint_t  i;
 
     run->pool = pool;
     run->input = input;
@@ -142,11 +142,8 @@ ngx_envelope_run_init(ngx_envelope_run_t *run, ngx_pool_t *pool,
     run->once = &output->once;
     run->decoded = 0;
 
-    n = run->format->rings.nelts;
-
-    run->choice = ngx_pcalloc(pool, ngx_max(n, 1) * sizeof(ngx_uint_t));
-    if (run->choice == NULL) {
-        return NGX_ERROR;
+    for (i = 0; i < run->format->rings.nelts; i++) {
+        run->choice[i] = 0;
     }
 
     if (run->format->randoms.nelts
