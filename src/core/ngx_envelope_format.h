@@ -56,6 +56,8 @@ struct ngx_envelope_format_s {
                                              body has to be JSON */
     unsigned                 body:1;      /* it has a "body" statement */
     unsigned                 headers:1;   /* it addresses headers */
+    unsigned                 ciphers:1;   /* it encrypts, or signs with a key
+                                             of a pair */
 };
 
 

@@ -74,10 +74,12 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
 
     /*
      * OpenSSL may have succeeded and still queued an error on the way, which
-     * nginx's TLS would report as its own.
+     * nginx's TLS would report as its own.  Digests and MACs alone do not.
      */
 
-    ngx_envelope_errors_clear();
+    if (rc != NGX_OK || input->format->ciphers) {
+        ngx_envelope_errors_clear();
+    }
 
     if (rc == NGX_DONE) {
         output->statement = NULL;

@@ -14,6 +14,8 @@
 
 #include "ngx_envelope_run.h"
 
+#include <openssl/err.h>
+
 
 #define FUZZ_ARGS     32
 #define FUZZ_FORMATS  64
@@ -448,6 +450,8 @@ static void
 fuzz_outcome(ngx_envelope_input_t *input, ngx_envelope_output_t *out)
 {
     naive_t  *v;
+
+    check(ERR_peek_error() == 0);
 
     switch (out->outcome) {
 

@@ -45,6 +45,9 @@ static int64_t                    engine_now = 1700000000000;
 static u_char                     engine_counter;
 static ngx_uint_t                 engine_no_random;
 
+/* messages that left an error in OpenSSL's queue */
+static ngx_uint_t                 engine_queued;
+
 static engine_variable_t          engine_variables[] = {
     { "$envelope_time_ms", "1700000000000" },
     { "$envelope_time", "1492774577" },
@@ -232,6 +235,7 @@ engine_end(void)
 
     is_int(shim_live, 0, "nothing is left of the memory");
     is_int(shim_live_pools, 0, "no pool is left");
+    is_int(engine_queued, 0, "no message has left an error of OpenSSL's");
     ok(drained(), "OpenSSL's error queue is empty");
 }
 
@@ -474,8 +478,13 @@ engine_run(ngx_envelope_format_t *format, ngx_envelope_direction_e direction,
     input.now = engine_now;
 
     memset(&out, 0x5a, sizeof(out));
+    ERR_clear_error();
 
     ngx_envelope_transform(mpool, &input, &out);
+
+    if (ERR_peek_error()) {
+        engine_queued++;
+    }
 }
 
 
