@@ -195,13 +195,16 @@ ngx_http_envelope_body_replace(ngx_http_request_t *r, ngx_str_t *body)
     ngx_chain_t              *cl;
     ngx_http_request_body_t  *rb;
 
-    rb = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    rb = ngx_palloc(r->pool, sizeof(ngx_http_request_body_t));
     if (rb == NULL) {
         return NGX_ERROR;
     }
 
     if (r->request_body) {
         *rb = *r->request_body;
+
+    } else {
+        ngx_memzero(rb, sizeof(ngx_http_request_body_t));
     }
 
     if (body == NULL) {

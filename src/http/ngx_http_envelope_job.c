@@ -62,10 +62,12 @@ ngx_http_envelope_job_create(ngx_http_request_t *r,
     ngx_pool_cleanup_t       *cln;
     ngx_http_envelope_job_t  *job;
 
-    job = ngx_pcalloc(r->pool, sizeof(ngx_http_envelope_job_t));
+    job = ngx_palloc(r->pool, sizeof(ngx_http_envelope_job_t));
     if (job == NULL) {
         return NULL;
     }
+
+    ngx_memzero(job, offsetof(ngx_http_envelope_job_t, output.reason.data));
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {

@@ -67,10 +67,12 @@ struct ngx_http_envelope_job_s {
     ngx_envelope_env_t             env;
     ngx_envelope_each_t            each;
     ngx_envelope_input_t           input;
-    ngx_envelope_output_t          output;
     ngx_http_envelope_job_pt       handler;
     char                          *action;     /* of the log, before it */
     ngx_msec_t                     spent;      /* milliseconds */
+
+    ngx_envelope_output_t          output;     /* the text of its reason, most
+                                                  of a job, is not cleared */
 };
 
 
