@@ -283,7 +283,16 @@ struct ngx_http_envelope_token_use_s {
 };
 
 
-ngx_uint_t ngx_http_envelope_token_needed(ngx_http_envelope_ctx_t *ctx);
+/* only calls go to the provider with a token; webhooks have their own ways */
+
+static ngx_inline ngx_uint_t
+ngx_http_envelope_token_needed(ngx_http_envelope_ctx_t *ctx)
+{
+    return ctx->profile->token
+           && ctx->role == &ngx_http_envelope_roles[NGX_HTTP_ENVELOPE_CALL];
+}
+
+
 ngx_int_t ngx_http_envelope_token_need(ngx_http_request_t *r,
     ngx_http_envelope_ctx_t *ctx, ngx_http_envelope_token_pt handler);
 
