@@ -59,7 +59,7 @@ import load                                                   # noqa: E402
 import report                                                 # noqa: E402
 from measure import Bench                                     # noqa: E402
 from servers import Fault, nginx_binary                       # noqa: E402
-from workloads import SHORT, WORKLOADS                        # noqa: E402
+from workloads import MIDDLE, SHORT, WORKLOADS                # noqa: E402
 
 BUILD = os.path.join(TOP, "build")
 KNOWN = list(WORKLOADS) + ["neighbour"]
@@ -84,8 +84,8 @@ def options():
                    help="these workloads and no others")
     p.add_argument("--list", action="store_true", help="their names")
     p.add_argument("--rounds", type=int, default=5, metavar="N",
-                   help="default %%(default)s; of short messages %d times "
-                   "as many" % SHORT)
+                   help="default %%(default)s; of shorter messages %d times "
+                   "as many, of short ones %d times" % (MIDDLE, SHORT))
     p.add_argument("--seconds", type=float, default=1, metavar="S",
                    help="of each nginx in a round, default %(default)s; "
                    "0.4 of it with short messages")
@@ -159,11 +159,11 @@ def context(a):
     with open("/proc/cpuinfo") as f:
         model = [line.split(":")[1].strip() for line in f
                  if line.startswith("model name")]
-    return "%s, %s, %s; %d rounds of %g s, %d of short messages" % (
+    return "%s, %s, %s; %d rounds of %g s, %d or %d of shorter messages" % (
         says(nginx_binary(), "-v").replace("nginx version: ", ""),
         " ".join(says("openssl", "version").split()[:2]),
         model[0] if model else "unknown processor",
-        a.rounds, a.seconds, a.rounds * SHORT)
+        a.rounds, a.seconds, a.rounds * MIDDLE, a.rounds * SHORT)
 
 
 def profile(bench, names):
