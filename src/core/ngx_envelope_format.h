@@ -56,8 +56,7 @@ struct ngx_envelope_format_s {
                                              body has to be JSON */
     unsigned                 body:1;      /* it has a "body" statement */
     unsigned                 headers:1;   /* it addresses headers */
-    unsigned                 ciphers:1;   /* it encrypts, or signs with a key
-                                             of a pair */
+    unsigned                 pairs:1;     /* it signs with a key of a pair */
 };
 
 

@@ -237,7 +237,7 @@ ngx_envelope_sign_link(ngx_envelope_format_t *format,
     sign = &st->u.sign;
 
     if (sign->alg.kind == NGX_ENVELOPE_ALG_PUBLIC) {
-        format->ciphers = 1;
+        format->pairs = 1;
     }
 
     if (sign->alg.kind != NGX_ENVELOPE_ALG_DIGEST) {

@@ -185,10 +185,6 @@ ngx_envelope_steps_link(ngx_envelope_format_t *format,
             ngx_envelope_reason_prepend(reason, "%V: ", &step[i].name);
             return rc;
         }
-
-        if (ngx_envelope_step_keyed(&step[i])) {
-            format->ciphers = 1;
-        }
     }
 
     return NGX_OK;

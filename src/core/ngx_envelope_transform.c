@@ -74,10 +74,11 @@ ngx_envelope_transform(ngx_pool_t *pool, const ngx_envelope_input_t *input,
 
     /*
      * OpenSSL may have succeeded and still queued an error on the way, which
-     * nginx's TLS would report as its own.  Digests and MACs alone do not.
+     * nginx's TLS would report as its own.  Digests, MACs and ciphers do not,
+     * and RSA's steps look after what they queue.
      */
 
-    if (rc != NGX_OK || input->format->ciphers) {
+    if (rc != NGX_OK || input->format->pairs) {
         ngx_envelope_errors_clear();
     }
 
