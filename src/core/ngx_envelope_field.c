@@ -136,6 +136,8 @@ ngx_envelope_field_seal_random(ngx_envelope_run_t *run,
         return rc;
     }
 
+    run->wire = 0;
+
     rc = ngx_envelope_steps_seal(run, &st->u.field.steps, &text);
     if (rc != NGX_OK) {
         return rc;
@@ -157,6 +159,8 @@ ngx_envelope_field_seal_header(ngx_envelope_run_t *run,
     if (rc != NGX_OK || text.len == 0) {
         return rc;
     }
+
+    run->wire = 0;
 
     rc = ngx_envelope_steps_seal(run, &st->u.field.steps, &text);
     if (rc != NGX_OK) {
@@ -198,6 +202,8 @@ ngx_envelope_field_seal_node(ngx_envelope_run_t *run,
             return rc;
         }
     }
+
+    run->wire = 0;
 
     rc = ngx_envelope_steps_seal(run, &st->u.field.steps, &text);
     if (rc != NGX_OK) {
@@ -267,6 +273,9 @@ ngx_envelope_field_open_header(ngx_envelope_run_t *run,
 
     run->decoded = 1;
 
+    run->wire = !st->address.inner
+                && ngx_envelope_steps_keyed(&st->u.field.steps);
+
     rc = ngx_envelope_steps_open(run, &st->u.field.steps, &text);
     if (rc != NGX_OK) {
         return rc;
@@ -296,6 +305,9 @@ ngx_envelope_field_open_node(ngx_envelope_run_t *run,
     if (rc != NGX_OK) {
         return rc;
     }
+
+    run->wire = !st->address.inner
+                && ngx_envelope_steps_keyed(&st->u.field.steps);
 
     rc = ngx_envelope_steps_open(run, &st->u.field.steps, &text);
     if (rc != NGX_OK) {

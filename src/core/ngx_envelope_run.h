@@ -35,6 +35,8 @@ struct ngx_envelope_run_s {
 
     unsigned                       decoded:1; /* past the outer shape: any
                                                  fault is a secret one */
+    unsigned                       wire:1;    /* what steps have in hand is
+                                                 on the wire: no secret */
 
     /* which key of each ring of the format */
     ngx_uint_t                     choice[NGX_ENVELOPE_RINGS_MAX];

@@ -120,6 +120,8 @@ ngx_envelope_sign_seal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
         return rc;
     }
 
+    run->wire = !st->address.inner;
+
     rc = ngx_envelope_steps_seal(run, &sign->steps, &sig);
     if (rc != NGX_OK) {
         return rc;
@@ -196,6 +198,8 @@ ngx_envelope_sign_verify(ngx_envelope_run_t *run,
 
     sign = &st->u.sign;
     bytes = *sig;
+
+    run->wire = !st->address.inner;
 
     rc = ngx_envelope_steps_open(run, &sign->steps, &bytes);
     if (rc != NGX_OK) {

@@ -263,6 +263,8 @@ ngx_envelope_steps_seal(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
         if (rc != NGX_OK) {
             return ngx_envelope_step_failed(run, &step[i], rc);
         }
+
+        run->wire |= ngx_envelope_step_keyed(&step[i]);
     }
 
     return NGX_OK;
@@ -325,7 +327,10 @@ ngx_envelope_steps_open(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
             return ngx_envelope_step_failed(run, &step[i], rc);
         }
 
-        keyed |= ngx_envelope_step_keyed(&step[i]);
+        if (ngx_envelope_step_keyed(&step[i])) {
+            keyed = 1;
+            run->wire = 0;
+        }
     }
 
     return NGX_OK;

@@ -12,6 +12,7 @@
 /* the steps without a key: base64, base64url, hex, prefix */
 
 
+static u_char *ngx_envelope_codec_alloc(ngx_envelope_run_t *run, size_t len);
 static ngx_int_t ngx_envelope_codec_room(ngx_envelope_run_t *run,
     ngx_str_t *out, size_t len);
 static ngx_int_t ngx_envelope_base64_seal(ngx_envelope_run_t *run,
@@ -83,6 +84,17 @@ const ngx_envelope_step_def_t  ngx_envelope_prefix_step = {
 };
 
 
+static u_char *
+ngx_envelope_codec_alloc(ngx_envelope_run_t *run, size_t len)
+{
+    if (run->wire) {
+        return ngx_pnalloc(run->pool, len ? len : 1);
+    }
+
+    return ngx_envelope_secret_alloc(run->pool, len);
+}
+
+
 /* with a byte in front and one behind, see NGX_ENVELOPE_MAKES_TEXT */
 
 static ngx_int_t
@@ -90,7 +102,7 @@ ngx_envelope_codec_room(ngx_envelope_run_t *run, ngx_str_t *out, size_t len)
 {
     u_char  *p;
 
-    p = ngx_envelope_secret_alloc(run->pool, 1 + len + 1);
+    p = ngx_envelope_codec_alloc(run, 1 + len + 1);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -122,7 +134,7 @@ static ngx_int_t
 ngx_envelope_base64_open(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
     ngx_str_t *in, ngx_str_t *out)
 {
-    out->data = ngx_envelope_secret_alloc(run->pool,
+    out->data = ngx_envelope_codec_alloc(run,
                                   ngx_envelope_base64_decoded_max(in->len));
     if (out->data == NULL) {
         return NGX_ERROR;
@@ -153,7 +165,7 @@ static ngx_int_t
 ngx_envelope_base64url_open(ngx_envelope_run_t *run,
     ngx_envelope_step_t *step, ngx_str_t *in, ngx_str_t *out)
 {
-    out->data = ngx_envelope_secret_alloc(run->pool,
+    out->data = ngx_envelope_codec_alloc(run,
                                ngx_envelope_base64url_decoded_max(in->len));
     if (out->data == NULL) {
         return NGX_ERROR;
@@ -183,7 +195,7 @@ static ngx_int_t
 ngx_envelope_hex_open(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
     ngx_str_t *in, ngx_str_t *out)
 {
-    out->data = ngx_envelope_secret_alloc(run->pool,
+    out->data = ngx_envelope_codec_alloc(run,
                                      ngx_envelope_hex_decoded_max(in->len));
     if (out->data == NULL) {
         return NGX_ERROR;
@@ -216,7 +228,7 @@ ngx_envelope_prefix_seal(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
     u_char  *p;
 
     out->len = step->text.len + in->len;
-    out->data = ngx_envelope_secret_alloc(run->pool, out->len);
+    out->data = ngx_envelope_codec_alloc(run, out->len);
     if (out->data == NULL) {
         return NGX_ERROR;
     }
