@@ -15,7 +15,7 @@
 /*
  * Memory for what must not outlive its pool: keys, session keys, decrypted
  * text.  The cleanup is registered before the memory is handed out and
- * overwrites all of it with OPENSSL_cleanse() when the pool is destroyed.
+ * overwrites all of it with ngx_explicit_memzero() when the pool is destroyed.
  * Returns NULL when out of memory.
  */
 
