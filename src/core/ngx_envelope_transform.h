@@ -102,8 +102,7 @@ typedef struct {
                                                   opened message only */
 
     const ngx_envelope_statement_t *statement; /* at fault; or NULL */
-
-    unsigned                        body_set:1; /* else it is as it was */
+    ngx_uint_t                      body_set;  /* else it is as it was */
 
     ngx_envelope_reason_t           reason;
 } ngx_envelope_output_t;

@@ -220,6 +220,7 @@ ngx_http_envelope_headers_in_apply(ngx_http_request_t *r, ngx_array_t *edits,
     moved.part = &part;
     moved.to = to;
     moved.n = 0;
+    moved.kept = 0;
 
     for (next = &part; next; next = next->next) {
         moved.n += next->nelts;
@@ -335,7 +336,6 @@ ngx_http_envelope_headers_in_keep(ngx_http_envelope_moved_t *moved,
     ngx_table_elt_t   *h, **to;
 
     to = moved->to;
-    moved->kept = 0;
 
     for (part = moved->part; part; part = part->next) {
         h = part->elts;
