@@ -15,9 +15,9 @@ static ngx_int_t ngx_envelope_address_parse_pointer(
     ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_envelope_address_unescape(ngx_str_t *token, u_char *from,
     u_char *to);
-static ngx_int_t ngx_envelope_address_step(ngx_envelope_address_t *address,
-    ngx_uint_t i, ngx_envelope_node_t *node, ngx_envelope_node_t **next,
-    ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_envelope_address_step_other(
+    ngx_envelope_address_t *address, ngx_uint_t i, ngx_envelope_node_t *node,
+    ngx_envelope_node_t **next, ngx_envelope_reason_t *reason);
 static ngx_int_t ngx_envelope_address_element(ngx_envelope_node_t *array,
     ngx_str_t *token, ngx_envelope_node_t **next);
 static ngx_int_t ngx_envelope_address_walk(ngx_envelope_address_t *address,
@@ -60,15 +60,15 @@ ngx_envelope_address_parse(ngx_envelope_address_t *address, ngx_pool_t *pool,
         return ngx_envelope_address_parse_pointer(address, pool, reason);
     }
 
-    address->tokens = ngx_palloc(pool, sizeof(ngx_str_t));
+    address->tokens = ngx_palloc(pool, sizeof(ngx_envelope_json_name_t));
     if (address->tokens == NULL) {
         return NGX_ERROR;
     }
 
     address->n = 1;
-    address->tokens[0] = address->text;
 
-    return NGX_OK;
+    return ngx_envelope_json_name(pool, &address->text, address->tokens,
+                                  reason);
 }
 
 
@@ -124,11 +124,13 @@ static ngx_int_t
 ngx_envelope_address_parse_pointer(ngx_envelope_address_t *address,
     ngx_pool_t *pool, ngx_envelope_reason_t *reason)
 {
-    u_char     *p, *from, *end;
-    ngx_str_t  *token;
+    u_char                    *p, *from, *end;
+    ngx_int_t                  rc;
+    ngx_str_t                  name;
+    ngx_envelope_json_name_t  *token;
 
     address->tokens = ngx_pcalloc(pool, NGX_ENVELOPE_ADDRESS_TOKENS_MAX
-                                        * sizeof(ngx_str_t));
+                                        * sizeof(ngx_envelope_json_name_t));
     if (address->tokens == NULL) {
         return NGX_ERROR;
     }
@@ -157,15 +159,20 @@ ngx_envelope_address_parse_pointer(ngx_envelope_address_t *address,
             continue;
         }
 
-        token->data = ngx_pnalloc(pool, p - from + 1);
-        if (token->data == NULL) {
+        name.data = ngx_pnalloc(pool, p - from + 1);
+        if (name.data == NULL) {
             return NGX_ERROR;
         }
 
-        if (ngx_envelope_address_unescape(token, from, p) != NGX_OK) {
+        if (ngx_envelope_address_unescape(&name, from, p) != NGX_OK) {
             return ngx_envelope_declined(reason, "\"%V\" is not a JSON "
                                          "pointer: \"~\" is written \"~0\"",
                                          &address->text);
+        }
+
+        rc = ngx_envelope_json_name(pool, &name, token, reason);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -237,8 +244,8 @@ ngx_envelope_address_below(ngx_envelope_address_t *a,
     }
 
     for (i = 0; i < b->n; i++) {
-        x = &a->tokens[i];
-        y = &b->tokens[i];
+        x = &a->tokens[i].text;
+        y = &b->tokens[i].text;
 
         if (x->data == NULL || y->data == NULL) {
             continue;
@@ -250,6 +257,69 @@ ngx_envelope_address_below(ngx_envelope_address_t *a,
     }
 
     return 1;
+}
+
+
+/*
+ * From a container to what one token names in it, NULL when it is absent.
+ * NGX_DECLINED: it stands there twice; NGX_DONE: it cannot stand there.
+ */
+
+static ngx_inline ngx_int_t
+ngx_envelope_address_step(ngx_envelope_address_t *address, ngx_uint_t i,
+    ngx_envelope_node_t *node, ngx_envelope_node_t **next,
+    ngx_envelope_reason_t *reason)
+{
+    if (node->type == NGX_ENVELOPE_JSON_OBJECT
+        && ngx_envelope_json_member(node, &address->tokens[i].text, next) < 2)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_envelope_address_step_other(address, i, node, next, reason);
+}
+
+
+static ngx_int_t
+ngx_envelope_address_step_other(ngx_envelope_address_t *address,
+    ngx_uint_t i, ngx_envelope_node_t *node, ngx_envelope_node_t **next,
+    ngx_envelope_reason_t *reason)
+{
+    ngx_str_t  *token;
+
+    token = &address->tokens[i].text;
+    *next = NULL;
+
+    switch (node->type) {
+
+    case NGX_ENVELOPE_JSON_OBJECT:
+        return ngx_envelope_declined(reason, "\"%V\" stands twice in %V",
+                                     token, &address->text);
+
+    case NGX_ENVELOPE_JSON_ARRAY:
+
+        if (ngx_envelope_address_element(node, token, next) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        break;
+
+    case NGX_ENVELOPE_JSON_NULL:
+        return NGX_OK;
+
+    default:
+        break;
+    }
+
+    if (i == 0) {
+        ngx_envelope_declined(reason, "the message is not a JSON object");
+
+    } else {
+        ngx_envelope_declined(reason, "\"%V\" of %V is not in an object",
+                              token, &address->text);
+    }
+
+    return NGX_DONE;
 }
 
 
@@ -285,59 +355,6 @@ ngx_envelope_address_look(ngx_envelope_address_t *address,
     }
 
     return NGX_OK;
-}
-
-
-/*
- * From a container to what one token names in it, NULL when it is absent.
- * NGX_DECLINED: it stands there twice; NGX_DONE: it cannot stand there.
- */
-
-static ngx_int_t
-ngx_envelope_address_step(ngx_envelope_address_t *address, ngx_uint_t i,
-    ngx_envelope_node_t *node, ngx_envelope_node_t **next,
-    ngx_envelope_reason_t *reason)
-{
-    ngx_str_t  *token;
-
-    token = &address->tokens[i];
-    *next = NULL;
-
-    switch (node->type) {
-
-    case NGX_ENVELOPE_JSON_OBJECT:
-
-        if (ngx_envelope_json_member(node, token, next) > 1) {
-            return ngx_envelope_declined(reason, "\"%V\" stands twice in %V",
-                                         token, &address->text);
-        }
-
-        return NGX_OK;
-
-    case NGX_ENVELOPE_JSON_ARRAY:
-
-        if (ngx_envelope_address_element(node, token, next) == NGX_OK) {
-            return NGX_OK;
-        }
-
-        break;
-
-    case NGX_ENVELOPE_JSON_NULL:
-        return NGX_OK;
-
-    default:
-        break;
-    }
-
-    if (i == 0) {
-        ngx_envelope_declined(reason, "the message is not a JSON object");
-
-    } else {
-        ngx_envelope_declined(reason, "\"%V\" of %V is not in an object",
-                              token, &address->text);
-    }
-
-    return NGX_DONE;
 }
 
 
@@ -399,7 +416,7 @@ ngx_envelope_address_walk(ngx_envelope_address_t *address, ngx_uint_t i,
 
     for ( /* void */ ; i < address->n; i++) {
 
-        if (address->tokens[i].data == NULL) {
+        if (address->tokens[i].text.data == NULL) {
             break;
         }
 
@@ -451,12 +468,12 @@ ngx_envelope_address_walk(ngx_envelope_address_t *address, ngx_uint_t i,
 
 
 ngx_int_t
-ngx_envelope_address_write(ngx_envelope_address_t *address, ngx_pool_t *pool,
-    ngx_envelope_node_t *root, ngx_str_t *text, ngx_envelope_json_type_e type,
-    ngx_envelope_node_t *sub, ngx_envelope_reason_t *reason)
+ngx_envelope_address_make(ngx_envelope_address_t *address, ngx_pool_t *pool,
+    ngx_envelope_node_t *root, ngx_envelope_node_t **made,
+    ngx_envelope_reason_t *reason)
 {
     ngx_int_t             rc;
-    ngx_uint_t            i, last;
+    ngx_uint_t            i;
     ngx_envelope_node_t  *node, *next;
 
     static ngx_str_t  object = ngx_string("{}");
@@ -470,8 +487,6 @@ ngx_envelope_address_write(ngx_envelope_address_t *address, ngx_pool_t *pool,
             return (rc == NGX_DONE) ? NGX_DECLINED : rc;
         }
 
-        last = (i == address->n - 1);
-
         if (next == NULL) {
 
             if (node->type != NGX_ENVELOPE_JSON_OBJECT) {
@@ -480,24 +495,40 @@ ngx_envelope_address_write(ngx_envelope_address_t *address, ngx_pool_t *pool,
                                              &address->text);
             }
 
-            next = ngx_envelope_json_add(pool, node, &address->tokens[i],
-                                         last ? text : &object,
-                                         last ? type
-                                              : NGX_ENVELOPE_JSON_OBJECT);
+            next = ngx_envelope_json_add(pool, node, &address->tokens[i]);
             if (next == NULL) {
                 return NGX_ERROR;
             }
 
-            if (last && sub) {
-                ngx_envelope_json_replace(next, text, type, sub);
+            if (i < address->n - 1) {
+                ngx_envelope_json_replace(next, &object,
+                                          NGX_ENVELOPE_JSON_OBJECT, NULL);
             }
-
-        } else if (last) {
-            ngx_envelope_json_replace(next, text, type, sub);
         }
 
         node = next;
     }
+
+    *made = node;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_envelope_address_write(ngx_envelope_address_t *address, ngx_pool_t *pool,
+    ngx_envelope_node_t *root, ngx_str_t *text, ngx_envelope_json_type_e type,
+    ngx_envelope_node_t *sub, ngx_envelope_reason_t *reason)
+{
+    ngx_int_t             rc;
+    ngx_envelope_node_t  *node;
+
+    rc = ngx_envelope_address_make(address, pool, root, &node, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_envelope_json_replace(node, text, type, sub);
 
     return NGX_OK;
 }

@@ -31,8 +31,8 @@ typedef enum {
 typedef struct {
     ngx_str_t                     text;     /* as it was written */
     ngx_envelope_address_kind_e   kind;
-    ngx_str_t                    *tokens;   /* of a member, decoded; NULL
-                                               data is the "*" */
+    ngx_envelope_json_name_t     *tokens;   /* of a member; the text of "*"
+                                               has NULL data */
     ngx_uint_t                    n;
     ngx_str_t                     header;
     ngx_str_t                     param;
@@ -83,9 +83,17 @@ ngx_int_t ngx_envelope_address_each(ngx_envelope_address_t *address,
     ngx_envelope_reason_t *reason);
 
 /*
- * Makes the address hold the text: replaces what is there, else adds it and
- * the objects on the way to it.  "sub" is a scan of the text, or NULL where
- * nobody will look into it.
+ * The value of an address without "*", as ngx_envelope_address_find(); where
+ * it is absent a null is added, and the objects on the way to it.
+ */
+
+ngx_int_t ngx_envelope_address_make(ngx_envelope_address_t *address,
+    ngx_pool_t *pool, ngx_envelope_node_t *root, ngx_envelope_node_t **made,
+    ngx_envelope_reason_t *reason);
+
+/*
+ * Makes the address hold the text.  "sub" is a scan of the text, or NULL
+ * where nobody will look into it.
  */
 
 ngx_int_t ngx_envelope_address_write(ngx_envelope_address_t *address,

@@ -221,6 +221,8 @@ ngx_envelope_when_parse(ngx_envelope_format_t *format,
                                      "not for \"*\"");
     }
 
+    format->when = 1;
+
     word = ngx_envelope_word(words);
     if (word == NULL) {
         return NGX_OK;

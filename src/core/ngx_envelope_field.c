@@ -143,7 +143,8 @@ ngx_envelope_field_seal_random(ngx_envelope_run_t *run,
         return rc;
     }
 
-    return ngx_envelope_run_write(run, &st->address, &text);
+    return ngx_envelope_steps_write(run, &st->u.field.steps,
+                                    &st->address, &text);
 }
 
 
@@ -221,6 +222,7 @@ ngx_envelope_field_seal_node(ngx_envelope_run_t *run,
     }
 
     ngx_envelope_json_replace(node, &value, NGX_ENVELOPE_JSON_STRING, NULL);
+    node->string = text;
 
     return NGX_OK;
 }

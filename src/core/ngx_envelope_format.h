@@ -55,6 +55,7 @@ struct ngx_envelope_format_s {
     unsigned                 members:1;   /* it addresses members, so the
                                              body has to be JSON */
     unsigned                 body:1;      /* it has a "body" statement */
+    unsigned                 when:1;      /* .. a "when" */
     unsigned                 headers:1;   /* it addresses headers */
     unsigned                 pairs:1;     /* it signs with a key of a pair */
 };

@@ -269,7 +269,27 @@ ngx_envelope_run_write(ngx_envelope_run_t *run,
     ngx_envelope_address_t *address, ngx_str_t *text)
 {
     ngx_int_t  rc;
-    ngx_str_t  string;
+    ngx_str_t  quoted;
+
+    ngx_str_null(&quoted);
+
+    if (address->kind == NGX_ENVELOPE_ADDRESS_MEMBER) {
+        rc = ngx_envelope_json_encode(run->pool, text, &quoted, run->reason);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return ngx_envelope_run_write_quoted(run, address, text, &quoted);
+}
+
+
+ngx_int_t
+ngx_envelope_run_write_quoted(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_str_t *text, ngx_str_t *quoted)
+{
+    ngx_int_t             rc;
+    ngx_envelope_node_t  *node;
 
     switch (address->kind) {
 
@@ -286,14 +306,19 @@ ngx_envelope_run_write(ngx_envelope_run_t *run,
         break;
     }
 
-    rc = ngx_envelope_json_encode(run->pool, text, &string, run->reason);
+    rc = ngx_envelope_address_make(address, run->pool, run->root, &node,
+                                   run->reason);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_envelope_address_write(address, run->pool, run->root, &string,
-                                      NGX_ENVELOPE_JSON_STRING, NULL,
-                                      run->reason);
+    ngx_envelope_json_replace(node, quoted, NGX_ENVELOPE_JSON_STRING, NULL);
+
+    /* who reads it again need not decode it */
+
+    node->string = *text;
+
+    return NGX_OK;
 }
 
 

@@ -106,6 +106,12 @@ ngx_envelope_key_t *ngx_envelope_run_key(ngx_envelope_run_t *run,
 
 ngx_int_t ngx_envelope_run_write(ngx_envelope_run_t *run,
     ngx_envelope_address_t *address, ngx_str_t *text);
+
+/* the same where the JSON string is at hand; both must outlive the message */
+
+ngx_int_t ngx_envelope_run_write_quoted(ngx_envelope_run_t *run,
+    ngx_envelope_address_t *address, ngx_str_t *text, ngx_str_t *quoted);
+
 ngx_int_t ngx_envelope_run_remove(ngx_envelope_run_t *run,
     ngx_envelope_address_t *address);
 
@@ -214,6 +220,12 @@ ngx_int_t ngx_envelope_steps_open(ngx_envelope_run_t *run,
 
 ngx_int_t ngx_envelope_steps_quote(ngx_envelope_run_t *run,
     ngx_envelope_steps_t *steps, ngx_str_t *text, ngx_str_t *string);
+
+/* writes it to an address, see ngx_envelope_run_write() */
+
+ngx_int_t ngx_envelope_steps_write(ngx_envelope_run_t *run,
+    ngx_envelope_steps_t *steps, ngx_envelope_address_t *address,
+    ngx_str_t *text);
 
 
 #endif /* _NGX_ENVELOPE_RUN_H_INCLUDED_ */

@@ -142,6 +142,11 @@ ngx_envelope_set_constant(ngx_envelope_format_t *format,
         return ngx_envelope_declined(reason, "the value is not UTF-8");
     }
 
+    if (set->type == NGX_ENVELOPE_SET_STRING) {
+        return ngx_envelope_json_encode(format->pool, &set->text,
+                                        &set->quoted, reason);
+    }
+
     if (set->type != NGX_ENVELOPE_SET_JSON) {
         return NGX_OK;
     }
@@ -173,19 +178,27 @@ ngx_envelope_set_shape(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
 static ngx_int_t
 ngx_envelope_set_seal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
 {
-    ngx_str_t  value;
+    ngx_str_t            value;
+    ngx_envelope_set_t  *set;
 
-    ngx_envelope_run_value(run, &st->u.set, &value);
+    set = &st->u.set;
 
-    if (value.len == 0 && st->u.set.optional) {
+    ngx_envelope_run_value(run, set, &value);
+
+    if (value.len == 0 && set->optional) {
         return NGX_OK;
     }
 
-    if (st->u.set.type == NGX_ENVELOPE_SET_STRING) {
+    if (set->type != NGX_ENVELOPE_SET_STRING) {
+        return ngx_envelope_set_seal_json(run, st, &value);
+    }
+
+    if (set->variable) {
         return ngx_envelope_run_write(run, &st->address, &value);
     }
 
-    return ngx_envelope_set_seal_json(run, st, &value);
+    return ngx_envelope_run_write_quoted(run, &st->address, &value,
+                                         &set->quoted);
 }
 
 

@@ -127,7 +127,7 @@ ngx_envelope_sign_seal(ngx_envelope_run_t *run, ngx_envelope_statement_t *st)
         return rc;
     }
 
-    return ngx_envelope_run_write(run, &st->address, &sig);
+    return ngx_envelope_steps_write(run, &sign->steps, &st->address, &sig);
 }
 
 

@@ -5,39 +5,28 @@
 
 
 #include "ngx_envelope_splice.h"
-#include "ngx_envelope_json_plain.h"
 #include "ngx_envelope_secret.h"
 
 
 /* a node with "from" == NULL is the first field of this */
 
 typedef struct {
-    ngx_envelope_node_t   node;
-    ngx_str_t             quoted;  /* the name as it is written */
+    ngx_envelope_node_t               node;
+    const ngx_envelope_json_name_t   *name;
 } ngx_envelope_splice_added_t;
 
 
-/* bytes are counted first and written, in the same order, afterwards */
-
-typedef struct {
-    u_char               *p;       /* NULL while counting */
-    size_t                len;
-} ngx_envelope_splice_out_t;
-
-
-static ngx_int_t ngx_envelope_splice_name(ngx_pool_t *pool,
-    ngx_envelope_splice_added_t *added, ngx_str_t *name);
 static void ngx_envelope_splice_changed(ngx_envelope_node_t *node);
 static u_char *ngx_envelope_splice_empty(ngx_str_t *text);
-static void ngx_envelope_splice_node(ngx_envelope_splice_out_t *out,
-    ngx_envelope_node_t *node);
-static ngx_uint_t ngx_envelope_splice_kept(ngx_envelope_splice_out_t *out,
-    ngx_envelope_node_t *node);
-static void ngx_envelope_splice_added(ngx_envelope_splice_out_t *out,
-    ngx_envelope_node_t *node, ngx_uint_t comma);
-static u_char *ngx_envelope_splice_start(ngx_envelope_node_t *node);
-static void ngx_envelope_splice_put(ngx_envelope_splice_out_t *out,
-    u_char *from, u_char *to);
+static const ngx_str_t *ngx_envelope_splice_quoted(
+    const ngx_envelope_node_t *added);
+static size_t ngx_envelope_splice_size(const ngx_envelope_node_t *node);
+static u_char *ngx_envelope_splice_node(u_char *p, ngx_envelope_node_t *node);
+static u_char *ngx_envelope_splice_kept(u_char *p,
+    const ngx_envelope_node_t *node, ngx_uint_t *comma);
+static u_char *ngx_envelope_splice_added(u_char *p,
+    const ngx_envelope_node_t *node, ngx_uint_t comma);
+static u_char *ngx_envelope_splice_start(const ngx_envelope_node_t *node);
 
 
 void
@@ -70,9 +59,36 @@ ngx_envelope_json_replace(ngx_envelope_node_t *node, ngx_str_t *text,
 }
 
 
+ngx_int_t
+ngx_envelope_json_name(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_envelope_json_name_t *name, ngx_envelope_reason_t *reason)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_envelope_json_encode(pool, text, &name->quoted, reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    name->text.len = text->len;
+
+    if (name->quoted.len == text->len + 2) {
+
+        /* nothing is escaped: it is what stands between the quotes */
+
+        name->text.data = name->quoted.data + 1;
+        return NGX_OK;
+    }
+
+    name->text.data = ngx_pstrdup(pool, text);
+
+    return name->text.data ? NGX_OK : NGX_ERROR;
+}
+
+
 ngx_envelope_node_t *
 ngx_envelope_json_add(ngx_pool_t *pool, ngx_envelope_node_t *object,
-    ngx_str_t *name, ngx_str_t *text, ngx_envelope_json_type_e type)
+    const ngx_envelope_json_name_t *name)
 {
     ngx_envelope_node_t          *node;
     ngx_envelope_splice_added_t  *added;
@@ -84,18 +100,18 @@ ngx_envelope_json_add(ngx_pool_t *pool, ngx_envelope_node_t *object,
     }
 
     added = ngx_pcalloc(pool, sizeof(ngx_envelope_splice_added_t));
-    if (added == NULL || ngx_envelope_splice_name(pool, added, name) != NGX_OK)
-    {
+    if (added == NULL) {
         return NULL;
     }
 
+    added->name = name;
+
     node = &added->node;
 
-    node->text = *text;
-    node->type = type;
+    node->name = name->text;
+    ngx_str_set(&node->text, "null");
+    node->type = NGX_ENVELOPE_JSON_NULL;
     node->parent = object;
-    node->scanned = (type == NGX_ENVELOPE_JSON_OBJECT
-                     && ngx_envelope_splice_empty(text) != NULL);
 
     if (object->last) {
         object->last->next = node;
@@ -109,43 +125,6 @@ ngx_envelope_json_add(ngx_pool_t *pool, ngx_envelope_node_t *object,
     ngx_envelope_splice_changed(node);
 
     return node;
-}
-
-
-/* a name without escapes is what stands between its quotes */
-
-static ngx_int_t
-ngx_envelope_splice_name(ngx_pool_t *pool, ngx_envelope_splice_added_t *added,
-    ngx_str_t *name)
-{
-    u_char                 *p, *last;
-    ngx_envelope_reason_t   reason;
-
-    p = ngx_pnalloc(pool, name->len + 2);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    added->node.name.data = p + 1;
-    added->node.name.len = name->len;
-
-    *p = '"';
-    last = p + 1;
-
-    if (name->len) {
-        last = ngx_cpymem(last, name->data, name->len);
-    }
-
-    if (ngx_envelope_json_plain(p + 1, last) == last) {
-        *last = '"';
-
-        added->quoted.data = p;
-        added->quoted.len = name->len + 2;
-
-        return NGX_OK;
-    }
-
-    return ngx_envelope_json_encode(pool, name, &added->quoted, &reason);
 }
 
 
@@ -214,52 +193,86 @@ ngx_int_t
 ngx_envelope_json_text(ngx_pool_t *pool, ngx_envelope_node_t *node,
     ngx_str_t *text)
 {
-    ngx_envelope_splice_out_t  out;
+    u_char  *p;
 
     if (!node->changed || node->child == NULL) {
         *text = node->text;
         return NGX_OK;
     }
 
-    out.p = NULL;
-    out.len = 0;
-
-    ngx_envelope_splice_node(&out, node);
-
-    text->len = out.len;
-    text->data = ngx_envelope_secret_alloc(pool, out.len);
-    if (text->data == NULL) {
+    p = ngx_envelope_secret_alloc(pool, ngx_envelope_splice_size(node));
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    out.p = text->data;
-    out.len = 0;
-
-    ngx_envelope_splice_node(&out, node);
+    text->data = p;
+    text->len = ngx_envelope_splice_node(p, node) - p;
 
     return NGX_OK;
 }
 
 
+static const ngx_str_t *
+ngx_envelope_splice_quoted(const ngx_envelope_node_t *added)
+{
+    return &((const ngx_envelope_splice_added_t *) added)->name->quoted;
+}
+
+
 /*
- * The original children come first in the list, in their order, the added
- * ones follow.  The recursion is as deep as the tree.
+ * The most bytes that it can take: what is removed is still counted.  The
+ * recursion is as deep as the tree, here and below.
  */
 
-static void
-ngx_envelope_splice_node(ngx_envelope_splice_out_t *out,
-    ngx_envelope_node_t *node)
+static size_t
+ngx_envelope_splice_size(const ngx_envelope_node_t *node)
+{
+    size_t                 size;
+    ngx_envelope_node_t   *child;
+
+    size = node->text.len;
+
+    if (!node->changed) {
+        return size;
+    }
+
+    for (child = node->child; child; child = child->next) {
+
+        if (child->removed) {
+            continue;
+        }
+
+        size += ngx_envelope_splice_size(child);
+
+        if (child->from) {
+            size -= child->to - child->from;
+
+        } else {
+            size += sizeof(",:") - 1 + ngx_envelope_splice_quoted(child)->len;
+        }
+    }
+
+    return size;
+}
+
+
+/*
+ * The original children come first in the list, in their order, the added
+ * ones follow.
+ */
+
+static u_char *
+ngx_envelope_splice_node(u_char *p, ngx_envelope_node_t *node)
 {
     u_char               *start, *end, *lead, *tail;
-    ngx_uint_t            kept;
+    ngx_uint_t            comma;
     ngx_envelope_node_t  *child;
 
     start = node->text.data;
     end = start + node->text.len;
 
     if (!node->changed || node->child == NULL) {
-        ngx_envelope_splice_put(out, start, end);
-        return;
+        return ngx_cpymem(p, start, end - start);
     }
 
     if (node->child->from) {
@@ -275,22 +288,19 @@ ngx_envelope_splice_node(ngx_envelope_splice_out_t *out,
         tail = lead;
     }
 
-    ngx_envelope_splice_put(out, start, lead);
+    p = ngx_cpymem(p, start, lead - start);
+    p = ngx_envelope_splice_kept(p, node, &comma);
+    p = ngx_envelope_splice_added(p, node, comma);
 
-    kept = ngx_envelope_splice_kept(out, node);
-
-    ngx_envelope_splice_added(out, node, kept);
-
-    ngx_envelope_splice_put(out, tail, end);
+    return ngx_cpymem(p, tail, end - tail);
 }
 
 
-/* returns whether there was any */
-
-static ngx_uint_t
-ngx_envelope_splice_kept(ngx_envelope_splice_out_t *out,
-    ngx_envelope_node_t *node)
+static u_char *
+ngx_envelope_splice_kept(u_char *p, const ngx_envelope_node_t *node,
+    ngx_uint_t *comma)
 {
+    u_char               *from, *to;
     ngx_envelope_node_t  *child, *prev;
 
     prev = NULL;
@@ -304,29 +314,30 @@ ngx_envelope_splice_kept(ngx_envelope_splice_out_t *out,
         /* what is between two stood behind the first, with its comma */
 
         if (prev) {
-            ngx_envelope_splice_put(out, prev->to,
-                                    ngx_envelope_splice_start(prev->next));
+            from = prev->to;
+            to = ngx_envelope_splice_start(prev->next);
+            p = ngx_cpymem(p, from, to - from);
         }
 
-        ngx_envelope_splice_put(out, ngx_envelope_splice_start(child),
-                                child->from);
-        ngx_envelope_splice_node(out, child);
+        from = ngx_envelope_splice_start(child);
+        p = ngx_cpymem(p, from, child->from - from);
+        p = ngx_envelope_splice_node(p, child);
 
         prev = child;
     }
 
-    return prev != NULL;
+    *comma = (prev != NULL);
+
+    return p;
 }
 
 
-static void
-ngx_envelope_splice_added(ngx_envelope_splice_out_t *out,
-    ngx_envelope_node_t *node, ngx_uint_t comma)
+static u_char *
+ngx_envelope_splice_added(u_char *p, const ngx_envelope_node_t *node,
+    ngx_uint_t comma)
 {
-    ngx_str_t                    *quoted;
-    ngx_envelope_node_t          *child;
-
-    static u_char  punctuation[] = ",:";
+    const ngx_str_t      *quoted;
+    ngx_envelope_node_t  *child;
 
     for (child = node->child; child; child = child->next) {
 
@@ -335,35 +346,24 @@ ngx_envelope_splice_added(ngx_envelope_splice_out_t *out,
         }
 
         if (comma) {
-            ngx_envelope_splice_put(out, punctuation, punctuation + 1);
+            *p++ = ',';
         }
 
-        quoted = &((ngx_envelope_splice_added_t *) child)->quoted;
+        quoted = ngx_envelope_splice_quoted(child);
 
-        ngx_envelope_splice_put(out, quoted->data,
-                                quoted->data + quoted->len);
-        ngx_envelope_splice_put(out, punctuation + 1, punctuation + 2);
-        ngx_envelope_splice_node(out, child);
+        p = ngx_cpymem(p, quoted->data, quoted->len);
+        *p++ = ':';
+        p = ngx_envelope_splice_node(p, child);
 
         comma = 1;
     }
+
+    return p;
 }
 
 
 static u_char *
-ngx_envelope_splice_start(ngx_envelope_node_t *node)
+ngx_envelope_splice_start(const ngx_envelope_node_t *node)
 {
     return node->name_from ? node->name_from : node->from;
-}
-
-
-static void
-ngx_envelope_splice_put(ngx_envelope_splice_out_t *out, u_char *from,
-    u_char *to)
-{
-    if (out->p && from != to) {
-        out->p = ngx_cpymem(out->p, from, to - from);
-    }
-
-    out->len += to - from;
 }

@@ -70,6 +70,7 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                      text;
+    ngx_str_t                      quoted;  /* a constant string as JSON */
     ngx_uint_t                     index;   /* of the value, if .. */
     unsigned                       variable:1;
     unsigned                       present:1;

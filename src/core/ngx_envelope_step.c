@@ -295,6 +295,26 @@ ngx_envelope_steps_quote(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
 }
 
 
+ngx_int_t
+ngx_envelope_steps_write(ngx_envelope_run_t *run, ngx_envelope_steps_t *steps,
+    ngx_envelope_address_t *address, ngx_str_t *text)
+{
+    ngx_int_t  rc;
+    ngx_str_t  quoted;
+
+    if (address->kind != NGX_ENVELOPE_ADDRESS_MEMBER) {
+        return ngx_envelope_run_write(run, address, text);
+    }
+
+    rc = ngx_envelope_steps_quote(run, steps, text, &quoted);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_envelope_run_write_quoted(run, address, text, &quoted);
+}
+
+
 /*
  * Behind a key nothing is told of what was recovered, not even how long it
  * was: for who sends one message after the other that would be an oracle.

@@ -334,6 +334,10 @@ ngx_envelope_seal_when(ngx_envelope_run_t *run, ngx_uint_t written,
     ngx_uint_t                  i;
     ngx_envelope_statement_t  **st;
 
+    if (!run->format->when) {
+        return NGX_OK;
+    }
+
     done = NGX_OK;
     st = run->format->statements.elts;
 

@@ -301,7 +301,7 @@ ngx_envelope_covered_sorted(ngx_envelope_format_t *format, ngx_uint_t i,
     except = sign->except.elts;
 
     for (j = 0; j < sign->except.nelts; j++) {
-        if (ngx_envelope_str_equal(&except[j], &a->tokens[0])) {
+        if (ngx_envelope_str_equal(&except[j], &a->tokens[0].text)) {
             return 0;
         }
     }

@@ -42,7 +42,7 @@ fuzz_written(ngx_envelope_format_t *format, naive_t *v)
         }
 
         if (st[i]->address.n
-            && fuzz_same(&st[i]->address.tokens[0], &v->name))
+            && fuzz_same(&st[i]->address.tokens[0].text, &v->name))
         {
             return 1;
         }
@@ -50,7 +50,7 @@ fuzz_written(ngx_envelope_format_t *format, naive_t *v)
         kid = (st[i]->def == &ngx_envelope_sign_def) ? st[i]->u.sign.kid
                                                      : NULL;
 
-        if (kid && kid->n && fuzz_same(&kid->tokens[0], &v->name)) {
+        if (kid && kid->n && fuzz_same(&kid->tokens[0].text, &v->name)) {
             return 1;
         }
     }
@@ -75,7 +75,7 @@ fuzz_respelled(ngx_envelope_format_t *format, naive_t *v)
             && st[i]->u.field.source == NGX_ENVELOPE_SOURCE_STRING
             && st[i]->address.n == 1
             && v->type == NGX_ENVELOPE_JSON_STRING
-            && fuzz_same(&st[i]->address.tokens[0], &v->name))
+            && fuzz_same(&st[i]->address.tokens[0].text, &v->name))
         {
             return 1;
         }

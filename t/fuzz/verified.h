@@ -108,7 +108,7 @@ fuzz_outer(fuzz_format_t *f, ngx_str_t *body)
             }
 
             if (st[i]->address.n == 0 || st[i]->address.inner
-                || !fuzz_same(&st[i]->address.tokens[0], &v->name))
+                || !fuzz_same(&st[i]->address.tokens[0].text, &v->name))
             {
                 continue;
             }

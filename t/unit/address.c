@@ -77,29 +77,29 @@ test_parse(void)
     is_int(parse(&a, "data"), NGX_OK, "a name");
     is_int(a.kind, NGX_ENVELOPE_ADDRESS_MEMBER, "a member");
     is_int(a.n, 1, "one token");
-    is_str(a.tokens[0], "data", "its name");
+    is_str(a.tokens[0].text, "data", "its name");
 
     parse(&a, "a/b~x*");
     is_int(a.n, 1, "a name is no pointer");
-    is_str(a.tokens[0], "a/b~x*", "its name");
+    is_str(a.tokens[0].text, "a/b~x*", "its name");
 
     parse(&a, "*");
-    ok(!a.many && a.tokens[0].data != NULL, "a name is no \"*\"");
+    ok(!a.many && a.tokens[0].text.data != NULL, "a name is no \"*\"");
 
     parse(&a, "header");
     is_int(a.kind, NGX_ENVELOPE_ADDRESS_MEMBER, "\"header\"");
 
     parse(&a, "/");
     is_int(a.n, 1, "an empty name");
-    is_int(a.tokens[0].len, 0, "its name");
+    is_int(a.tokens[0].text.len, 0, "its name");
 
     parse(&a, "/a~1b/~0~01/*/**//x");
     is_int(a.n, 6, "six tokens");
-    is_str(a.tokens[0], "a/b", "~1");
-    is_str(a.tokens[1], "~~1", "~0");
-    ok(a.tokens[2].data == NULL && a.many, "*");
-    is_str(a.tokens[3], "**", "**");
-    is_int(a.tokens[4].len, 0, "nothing");
+    is_str(a.tokens[0].text, "a/b", "~1");
+    is_str(a.tokens[1].text, "~~1", "~0");
+    ok(a.tokens[2].text.data == NULL && a.many, "*");
+    is_str(a.tokens[3].text, "**", "**");
+    is_int(a.tokens[4].text.len, 0, "nothing");
     is_str(a.text, "/a~1b/~0~01/*/**//x", "as it was written");
 
     parse(&a, "/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6");

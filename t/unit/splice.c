@@ -83,6 +83,30 @@ member(ngx_envelope_node_t *object, const char *name)
 
 
 static ngx_envelope_node_t *
+add_str(ngx_envelope_node_t *object, ngx_str_t *name, ngx_str_t *value,
+    ngx_envelope_json_type_e type)
+{
+    ngx_envelope_node_t       *node;
+    ngx_envelope_json_name_t  *n;
+
+    n = ngx_palloc(pool, sizeof(ngx_envelope_json_name_t));
+
+    if (n == NULL || ngx_envelope_json_name(pool, name, n, &reason) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    node = ngx_envelope_json_add(pool, object, n);
+
+    if (node) {
+        ngx_envelope_json_replace(node, value, type, NULL);
+    }
+
+    return node;
+}
+
+
+static ngx_envelope_node_t *
 add(ngx_envelope_node_t *object, const char *name, const char *value,
     ngx_envelope_json_type_e type)
 {
@@ -91,7 +115,7 @@ add(ngx_envelope_node_t *object, const char *name, const char *value,
     n = str(name);
     v = str(value);
 
-    return ngx_envelope_json_add(pool, object, &n, &v, type);
+    return add_str(object, &n, &v, type);
 }
 
 
@@ -480,10 +504,9 @@ model_add(model_t *m, ngx_envelope_node_t *node)
     n = str(name);
 
     m->c[m->n].value = value;
-    m->c[m->n].node = ngx_envelope_json_add(pool, node, &n, &v,
-                                            value->type
-                                            ? NGX_ENVELOPE_JSON_OBJECT
-                                            : NGX_ENVELOPE_JSON_ARRAY);
+    m->c[m->n].node = add_str(node, &n, &v,
+                              value->type ? NGX_ENVELOPE_JSON_OBJECT
+                                          : NGX_ENVELOPE_JSON_ARRAY);
     m->n++;
 }
 
@@ -751,8 +774,8 @@ test_memory(void)
         rc = ngx_envelope_json_scan(pool, &text, 5, &root, &reason);
 
         if (rc == NGX_OK) {
-            node = ngx_envelope_json_add(pool, root->last, &name, &value,
-                                         NGX_ENVELOPE_JSON_OBJECT);
+            node = add_str(root->last, &name, &value,
+                           NGX_ENVELOPE_JSON_OBJECT);
             ngx_envelope_json_remove(root->child);
             rc = ngx_envelope_json_text(pool, root, &text);
 
