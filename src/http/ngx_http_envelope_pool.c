@@ -7,7 +7,9 @@
 #include "ngx_http_envelope_pool.h"
 
 
-#define NGX_HTTP_ENVELOPE_POOL_SIZE  4096
+/* room for a message of a few hundred bytes, so that its pool can be kept */
+
+#define NGX_HTTP_ENVELOPE_POOL_SIZE  8192
 
 
 /*
