@@ -206,7 +206,7 @@ ngx_http_envelope_variable_time(ngx_http_request_t *r,
     value.data = p;
 
     if (data) {
-        value.len = ngx_sprintf(p, "%T%03M", tp->sec, (ngx_msec_t) tp->msec)
+        value.len = ngx_sprintf(p, "%L", (int64_t) tp->sec * 1000 + tp->msec)
                     - p;
 
     } else {
