@@ -16,7 +16,15 @@
 
 
 #define MAX_OPS  32
-#define BATCH    8        /* messages between two looks at the clock */
+
+/*
+ * Messages between two looks at the clock.  With every 32nd operation of a
+ * private key OpenSSL draws its blinding anew (BN_BLINDING_COUNTER), which
+ * takes as long as a quarter of that operation (4096 bits) or nearly as long
+ * as all of it (2048), so that only whole turns tell what one costs.
+ */
+
+#define BATCH    32
 
 
 static double

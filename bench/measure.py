@@ -17,8 +17,10 @@ WARM = 0.3              # seconds before what counts
 MANY = 0.5
 
 # Slices of a round with one request at a time; how long each is, of messages
-# that take long and of short ones, of the seconds; bare operations, of a slice
+# that take long (or whose rounds are few) and of short ones, of the seconds;
+# bare operations, of a slice
 SLICES = 4
+LONG_BITS = 4096
 LONG_SLICE = 0.25
 SHORT_SLICE = 0.1
 BARE = 0.5
@@ -238,7 +240,8 @@ class Bench:
         Everyone has some tenths of a second, over and over: a processor that
         others use as well is faster in one second than in the next.
         """
-        seconds = self.seconds * (SHORT_SLICE if w.rounds > 1 else LONG_SLICE)
+        short = w.rounds > 1 and w.bits < LONG_BITS
+        seconds = self.seconds * (SHORT_SLICE if short else LONG_SLICE)
         runs, bare = {server: [] for server in servers}, []
         for i in range(SLICES):
             for server in turned(servers, i):
