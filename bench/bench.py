@@ -29,6 +29,10 @@ One request at a time:
                   operations (on a thread where the envelope module has one do
                   them) and proxies the request as it came.  No module that
                   handles messages gets nearer to 1 on that machine.
+  paced           of messages with a private key: ideal / ours, if plain
+                  proxying has requests as seldom, each so long after an answer
+                  as the bare operations take.  That takes more, for what nginx
+                  and the kernel need has left the processor's caches.
   p50, p99        latency
 
   MB              the most memory that the worker ever had, and a plain one

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections import namedtuple
@@ -70,6 +71,53 @@ class Wrk:
                         % (got["requests"], got["failed"], out))
         return Load(got["requests"] * 1e6 / got["us"], got["p50"] / 1e6,
                     got["p99"] / 1e6)
+
+
+def paced(core, port, path, body, headers, pause, seconds):
+    """Requests one at a time, each so many seconds after the answer to the
+    one before.  It waits in a loop: who sleeps is woken too late."""
+    request = "%s /%s HTTP/1.1\r\nHost: localhost\r\n" % (
+        "GET" if body is None else "POST", path)
+    if body is not None:
+        request += "Content-Type: application/json\r\n"
+        request += "Content-Length: %d\r\n" % len(body)
+    request += "".join("%s: %s\r\n" % header for header in headers)
+    request = request.encode() + b"\r\n" + (body or b"")
+
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            until = time.perf_counter() + seconds
+            while time.perf_counter() < until:
+                s.sendall(request)
+                _answer(s)
+                next_one = time.perf_counter() + pause
+                while time.perf_counter() < next_one:
+                    pass
+    finally:
+        os.sched_setaffinity(0, everywhere)
+
+
+def _answer(s):
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += _more(s)
+    head, _, rest = got.partition(b"\r\n\r\n")
+    length = re.search(rb"^Content-Length: (\d+)\r?$", head, re.M | re.I)
+    if not head.startswith(b"HTTP/1.1 200 ") or not length:
+        raise Fault("a paced request was answered:\n" + head.decode())
+    left = int(length[1]) - len(rest)
+    while left > 0:
+        left -= len(_more(s))
+
+
+def _more(s):
+    got = s.recv(65536)
+    if not got:
+        raise Fault("a connection was closed")
+    return got
 
 
 def bare(program, core, seconds, operations):

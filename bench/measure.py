@@ -222,6 +222,14 @@ class Bench:
         cpu = server.idle() - before
         return Run(cpu / (self.upstream.count() - done), *got)._asdict()
 
+    def _paced(self, w, server, name, pause, seconds):
+        """Seconds of CPU a request, with pauses between them."""
+        before, done = server.idle(), self.upstream.count()
+        load.paced(self.load_core, server.port, name, w.body,
+                   [w.header] if w.header else [], pause, seconds)
+        cpu = server.idle() - before
+        return cpu / (self.upstream.count() - done)
+
     def _wait(self, seconds, count):
         """And on, until that many are done, on a machine that has no time."""
         for _ in range(PATIENCE):
@@ -234,22 +242,26 @@ class Bench:
             server.again()
             self.run(server, name, words, WARM, 1)
 
-    def _round(self, w, servers, name, words):
-        """One request at a time: {server: Run}, and the bare operations.
+    def _round(self, w, plain, servers, name, words):
+        """One request at a time: {server: Run}, the bare operations, and
+        plain proxying at a pace that leaves time for them.
 
         Everyone has some tenths of a second, over and over: a processor that
         others use as well is faster in one second than in the next.
         """
         short = w.rounds > 1 and w.bits < LONG_BITS
         seconds = self.seconds * (SHORT_SLICE if short else LONG_SLICE)
-        runs, bare = {server: [] for server in servers}, []
+        runs, bare, paced = {server: [] for server in servers}, [], []
         for i in range(SLICES):
             for server in turned(servers, i):
                 runs[server].append(self.run(server, name, words, seconds, 1))
             bare.append(load.bare(self.bare, self.core, seconds * BARE,
                                   w.bare))
+            if w.private:
+                paced.append(self._paced(w, plain, name, bare[-1],
+                                         seconds * BARE))
         return {server: middle(runs[server]) for server in servers}, \
-            median(bare)
+            median(bare), paced and median(paced)
 
     def measure(self, name):
         """The figures of a workload: a dictionary for report and --json.
@@ -257,7 +269,10 @@ class Bench:
         CPU time is taken with one request at a time.  With more of them
         nginx handles several at each turn, and what that saves depends on how
         long each takes: plain proxying would be measured at another pace than
-        the module.
+        the module.  How long it is since the last request makes a
+        difference, too: what nginx and the kernel need for one is not in the
+        processor's caches any more.  Where an operation with a private key
+        comes in between, that costs more than the module does.
 
         Each round has processes of its own: where a process's things lie in
         memory makes one of them some percent slower than the next, however
@@ -277,11 +292,14 @@ class Bench:
         self.check(w, plain, modules)
 
         one, many = ({server: [] for server in servers} for _ in "12")
-        bare = []
+        bare, paced = [], []
         for i in range(self.rounds * w.rounds):
             self._anew(servers, name, words)
-            runs, alone = self._round(w, turned(servers, i), name, words)
+            runs, alone, slow = self._round(w, plain, turned(servers, i),
+                                            name, words)
             bare.append(alone)
+            if slow:
+                paced.append(slow)
             for server in servers:
                 one[server].append(runs[server])
             if i % w.rounds:
@@ -296,7 +314,8 @@ class Bench:
                         memory=server.peak_memory())
 
         result = {
-            "name": name, "bare": bare, "speed": self._speed(w.bits),
+            "name": name, "bare": bare, "paced": paced,
+            "speed": self._speed(w.bits),
             "operations": (w.private, w.public), "plain": figures(plain),
             "floor": {threads: one[server]
                       for threads, server in floors.items()},

@@ -11,8 +11,8 @@ NEIGHBOUR_RATE = 100
 QUANTILES = ("p50", "p99")
 MEMORY = 12 * 1048576   # of a worker
 
-TABLE = ("%-30s|%6s %6s %5s %7s %7s |%8s %7s %7s %6s | %-23s %-9s %5s |%7s "
-         "%7s |%5s %5s")
+TABLE = ("%-30s|%6s %6s %5s %7s %7s |%8s %7s %7s %6s | %-23s %-9s %5s %5s "
+         "|%7s %7s |%5s %5s")
 GROUPS = "%-30s| %-35s| %s"
 BESIDE = "%-30s | %-28s | %6s %-28s | %6s %-28s |%5s"
 
@@ -67,8 +67,8 @@ class Report:
                         "one request at a time, microseconds of CPU"))
         line = TABLE % ("workload", "req/s", "/plain", "keys", "p50 ms",
                         "p99 ms", "ours", "plain", "bare", "over",
-                        "ideal / ours", "target", "floor", "p50 ms", "p99 ms",
-                        "MB", "plain")
+                        "ideal / ours", "target", "floor", "paced", "p50 ms",
+                        "p99 ms", "MB", "plain")
         print(line + "\n" + "-" * len(line), flush=True)
 
     def _line(self, name, result, ours):
@@ -79,12 +79,16 @@ class Report:
             column(plain["one"], "cpu"), bare, column(ours["one"], "cpu"))]
         rate = middle(ours["many"], "rate")
 
-        keys = target = floor = ""
+        keys = target = floor = paced = ""
         if ours["threads"] in result["floor"]:
             floor = "%.3f" % median(
                 (p + b) / f for p, b, f in zip(
                     column(plain["one"], "cpu"), bare,
                     column(result["floor"][ours["threads"]], "cpu")))
+        if result["paced"]:
+            paced = "%.3f" % median(
+                (p + b) / o for p, b, o in zip(
+                    result["paced"], bare, column(ours["one"], "cpu")))
         if result["speed"]:
             keys = "%.2f" % (rate * sum(n / speed for n, speed in zip(
                 result["operations"], result["speed"])))
@@ -97,7 +101,7 @@ class Report:
             "%.3f" % (rate / middle(plain["many"], "rate")), keys,
             *("%.2f" % (1e3 * middle(ours["many"], q)) for q in QUANTILES),
             *("%.1f" % t for t in us), "%.1f" % (us[0] - us[1] - us[2]),
-            spread(ideal, "%.3f"), target, floor,
+            spread(ideal, "%.3f"), target, floor, paced,
             *("%.2f" % (1e3 * middle(ours["one"], q)) for q in QUANTILES),
             *("%.1f" % (f["memory"] / 1048576) for f in (ours, plain))),
             flush=True)
