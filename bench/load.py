@@ -93,8 +93,8 @@ def paced(core, port, path, body, headers, pause, seconds):
             while time.perf_counter() < until:
                 s.sendall(request)
                 _answer(s)
-                next_one = time.perf_counter() + pause
-                while time.perf_counter() < next_one:
+                ready = time.perf_counter() + pause
+                while time.perf_counter() < ready:
                     pass
     finally:
         os.sched_setaffinity(0, everywhere)

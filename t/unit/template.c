@@ -86,10 +86,12 @@ test_pieces(void)
 /* what a template came to, by a digest that is known: the text's own bytes */
 
 static void
-signs(const char *over, const char *body, const char *text, const char *name)
+signs_after(const char *before, const char *over, const char *body,
+    const char *text, const char *name)
 {
     u_char        md[32];
     char          expected[65];
+    ngx_str_t     sealed;
     ngx_uint_t    i;
     unsigned int  len;
 
@@ -99,7 +101,8 @@ signs(const char *over, const char *body, const char *text, const char *name)
         (void) sprintf(expected + 2 * i, "%02x", md[i]);
     }
 
-    f = request(engine_printf("sign header:S = sha256 %s | hex", over));
+    f = request(engine_printf("%s sign header:S = sha256 %s | hex", before,
+                              over));
 
     seal(f, body);
 
@@ -109,12 +112,21 @@ signs(const char *over, const char *body, const char *text, const char *name)
 
     is_cstr(edited("S"), expected, "%s", name);
 
+    sealed = bytes(mpool, out.body.data, out.body.len);
+
     nheaders = 2;
     apply();
-    open_(f, body);
+    engine_run(f, NGX_ENVELOPE_OPEN, sealed);
     is_opened(body, "%s: verifies", name);
 
     nheaders = 2;
+}
+
+
+static void
+signs(const char *over, const char *body, const char *text, const char *name)
+{
+    signs_after("", over, body, text, name);
 }
 
 
@@ -151,6 +163,34 @@ test_texts(void)
     signs("over=<sorted> skip=empty", "{\"b\":1,\"\":\"x\",\"ab\":null,"
           "\"B\":\"\",\"c\":[],\"d\":{},\"e\":\" \"}",
           "=x&b=1&c=[]&d={}&e= ", "skip=empty");
+}
+
+
+/* strings that the format itself has written are read decoded, too */
+
+static void
+test_written(void)
+{
+    static const char  *set = "set q 'a\"b'; set \"n\\\"m\" $v;"
+                              " set /o/p ''; set \xc3\xa9 '\xc3\xa9';";
+
+    fresh();
+    header("H", "1");
+    header("I", "2");
+
+    signs_after(set, "over=<q>|</o/p>|<\xc3\xa9>|</o>", "{}",
+                "a\"b||\xc3\xa9|{\"p\":\"\"}", "members that were set");
+    signs_after(set, "over=<sorted>", "{\"r\":\"\\\"\"}",
+                "n\"m=V&o={\"p\":\"\"}&q=a\"b&r=\"&\xc3\xa9=\xc3\xa9",
+                "members that were set, sorted");
+    signs_after("field r = string | prefix x | base64 | prefix \"\\\"\";",
+                "over=<r>.<sorted>", "{\"r\":\"\\n\"}", "\"eAo=.r=\"eAo=",
+                "a member that was sealed, with a prefix");
+    signs_after("field r = json | hex;", "over=<sorted>&<r>", "{\"r\":[1]}",
+                "r=5b315d&5b315d", "a member that was sealed");
+    signs_after("sign r = sha256 over=text | hex;", "over=<r>", "{}",
+                "982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32"
+                "c9d1", "a signature");
 }
 
 
@@ -208,6 +248,7 @@ main(void)
 
     test_pieces();
     test_texts();
+    test_written();
     test_except();
 
     engine_end();
