@@ -11,8 +11,8 @@
 /* a node with "from" == NULL is the first field of this */
 
 typedef struct {
-    ngx_envelope_node_t               node;
-    const ngx_envelope_json_name_t   *name;
+    ngx_envelope_node_t              node;
+    const ngx_envelope_json_name_t  *name;
 } ngx_envelope_splice_added_t;
 
 
@@ -227,8 +227,8 @@ ngx_envelope_splice_quoted(const ngx_envelope_node_t *added)
 static size_t
 ngx_envelope_splice_size(const ngx_envelope_node_t *node)
 {
-    size_t                 size;
-    ngx_envelope_node_t   *child;
+    size_t                size;
+    ngx_envelope_node_t  *child;
 
     size = node->text.len;
 
