@@ -36,6 +36,12 @@ typedef struct {
     u_char                      close[NGX_ENVELOPE_JSON_DEPTH_MAX];
                                             /* what ends each of them */
 
+
+    ngx_uint_t                  wide;       /* what is long is gone through 64
+                                               bytes at a time */
+    u_char                     *rest;       /* at levels without nodes: where
+                                               they began */
+
     u_char                     *name_from;  /* a name without its value yet */
     u_char                     *name_to;
     ngx_uint_t                  name_plain; /* has no escape, for sure */
@@ -52,6 +58,8 @@ typedef struct {
 
 static u_char *ngx_envelope_json_text(ngx_envelope_json_scan_t *scan,
     u_char *p);
+static u_char *ngx_envelope_json_pass(ngx_envelope_json_scan_t *scan,
+    u_char *p);
 static u_char *ngx_envelope_json_scalar(ngx_envelope_json_scan_t *scan,
     u_char *p);
 static u_char *ngx_envelope_json_name(ngx_envelope_json_scan_t *scan,
@@ -66,32 +74,15 @@ static u_char *ngx_envelope_json_special(ngx_envelope_json_scan_t *scan,
     u_char *p);
 static u_char *ngx_envelope_json_number(ngx_envelope_json_scan_t *scan,
     u_char *p);
-static u_char *ngx_envelope_json_digits(ngx_envelope_json_scan_t *scan,
-    u_char *p);
 static u_char *ngx_envelope_json_word(ngx_envelope_json_scan_t *scan,
     u_char *p, const char *word, size_t len);
 static ngx_int_t ngx_envelope_json_value(ngx_envelope_json_scan_t *scan,
     ngx_envelope_json_type_e type, u_char *from, u_char *to);
 static ngx_int_t ngx_envelope_json_named(ngx_envelope_json_scan_t *scan,
     ngx_str_t *name);
+static u_char *ngx_envelope_json_not_utf8(ngx_envelope_json_scan_t *scan);
 static u_char *ngx_envelope_json_malformed(ngx_envelope_json_scan_t *scan,
     u_char *p);
-
-
-/* the first byte that is no white space; "end" if there is none */
-
-static ngx_inline u_char *
-ngx_envelope_json_skip(u_char *p, u_char *end)
-{
-    while (p < end
-           && *p <= ' '
-           && (*p == ' ' || *p == LF || *p == CR || *p == '\t'))
-    {
-        p++;
-    }
-
-    return p;
-}
 
 
 /* behind a string that starts here; a short one is seen to have no escape */
@@ -126,6 +117,9 @@ ngx_envelope_json_scan(ngx_pool_t *pool, ngx_str_t *text, ngx_uint_t depth,
     scan.start = text->data;
     scan.end = text->data + text->len;
     scan.level = 0;
+    scan.wide = text->len > NGX_ENVELOPE_JSON_LONG
+                && ngx_envelope_json_wide();
+    scan.rest = NULL;
     scan.name_from = NULL;
     scan.root = NULL;
     scan.open = NULL;
@@ -175,6 +169,13 @@ ngx_envelope_json_text(ngx_envelope_json_scan_t *scan, u_char *p)
                 return ngx_envelope_json_malformed(scan, p);
             }
 
+            if (scan->wide && scan->level > scan->depth
+                && p - scan->rest >= NGX_ENVELOPE_JSON_LONG
+                && scan->end - p >= NGX_ENVELOPE_JSON_LONG)
+            {
+                p = ngx_envelope_json_pass(scan, p);
+            }
+
             if (*p != ',') {
                 p = ngx_envelope_json_end(scan, p);
                 break;
@@ -211,6 +212,33 @@ ngx_envelope_json_text(ngx_envelope_json_scan_t *scan, u_char *p)
     }
 
     return NULL;
+}
+
+
+/*
+ * Behind a value in a container without nodes: where that ends, if all up to
+ * there is seen to be right at once, or p.
+ */
+
+static u_char *
+ngx_envelope_json_pass(ngx_envelope_json_scan_t *scan, u_char *p)
+{
+    u_char  *end, open;
+
+    open = (scan->close[scan->level - 1] == '}') ? '{' : '[';
+
+    end = ngx_envelope_json_wide_pass(p, scan->end, open,
+                                      NGX_ENVELOPE_JSON_DEPTH_MAX
+                                      - scan->level + 1);
+    if (end) {
+        return end;
+    }
+
+    /* most likely something is wrong, which will be found in one more pass */
+
+    scan->wide = 0;
+
+    return p;
 }
 
 
@@ -333,6 +361,10 @@ ngx_envelope_json_start(ngx_envelope_json_scan_t *scan, u_char *p)
 
     scan->close[scan->level++] = (*p == '{') ? '}' : ']';
 
+    if (scan->level == scan->depth + 1) {
+        scan->rest = p;
+    }
+
     return p + 1;
 }
 
@@ -365,8 +397,24 @@ ngx_envelope_json_end(ngx_envelope_json_scan_t *scan, u_char *p)
 static u_char *
 ngx_envelope_json_long(ngx_envelope_json_scan_t *scan, u_char *p)
 {
+    u_char  *limit;
+
+    limit = (scan->wide && scan->end - p > NGX_ENVELOPE_JSON_LONG)
+            ? p + NGX_ENVELOPE_JSON_LONG : scan->end;
+
     for ( ;; ) {
-        p = ngx_envelope_json_skim(p, scan->end);
+
+        if (p < limit) {
+            p = ngx_envelope_json_skim(p, limit);
+        }
+
+        if (p >= limit && limit < scan->end) {
+            p = ngx_envelope_json_wide_skim(p, scan->end);
+
+            if (p == NULL) {
+                return ngx_envelope_json_not_utf8(scan);
+            }
+        }
 
         if (p < scan->end && *p == '"') {
             return p + 1;
@@ -385,9 +433,8 @@ ngx_envelope_json_long(ngx_envelope_json_scan_t *scan, u_char *p)
 static u_char *
 ngx_envelope_json_special(ngx_envelope_json_scan_t *scan, u_char *p)
 {
-    u_char      *from, ch;
-    size_t       n;
-    ngx_uint_t   i;
+    size_t   n;
+    u_char  *wrong;
 
     if (p == scan->end || *p < ' ') {
         return ngx_envelope_json_malformed(scan, p);
@@ -396,104 +443,23 @@ ngx_envelope_json_special(ngx_envelope_json_scan_t *scan, u_char *p)
     if (*p != '\\') {
         n = ngx_envelope_utf8_sequence(p, scan->end - p);
 
-        if (n == 0) {
-            scan->rc = ngx_envelope_declined(scan->reason,
-                                             "JSON is not UTF-8");
-            return NULL;
-        }
-
-        return p + n;
+        return n ? p + n : ngx_envelope_json_not_utf8(scan);
     }
 
-    from = p++;
+    p = ngx_envelope_json_escape_end(p + 1, scan->end, &wrong);
 
-    if (p == scan->end) {
-        return ngx_envelope_json_malformed(scan, p);
-    }
-
-    switch (*p++) {
-
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-        return p;
-
-    case 'u':
-        break;
-
-    default:
-        return ngx_envelope_json_malformed(scan, from);
-    }
-
-    for (i = 0; i < 4; i++, p++) {
-
-        if (p == scan->end) {
-            return ngx_envelope_json_malformed(scan, p);
-        }
-
-        ch = (u_char) (*p | 0x20);
-
-        if ((*p < '0' || *p > '9') && (ch < 'a' || ch > 'f')) {
-            return ngx_envelope_json_malformed(scan, from);
-        }
-    }
-
-    return p;
+    return p ? p : ngx_envelope_json_malformed(scan, wrong);
 }
 
 
 static u_char *
 ngx_envelope_json_number(ngx_envelope_json_scan_t *scan, u_char *p)
 {
-    u_char  *from;
+    u_char  *wrong;
 
-    if (*p == '-') {
-        p++;
-    }
+    p = ngx_envelope_json_number_end(p, scan->end, &wrong);
 
-    from = p;
-
-    p = ngx_envelope_json_digits(scan, p);
-
-    if (p && *from == '0' && p - from > 1) {
-        return ngx_envelope_json_malformed(scan, from + 1);
-    }
-
-    if (p && p < scan->end && *p == '.') {
-        p = ngx_envelope_json_digits(scan, p + 1);
-    }
-
-    if (p && p < scan->end && (*p == 'e' || *p == 'E')) {
-        p++;
-
-        if (p < scan->end && (*p == '+' || *p == '-')) {
-            p++;
-        }
-
-        p = ngx_envelope_json_digits(scan, p);
-    }
-
-    return p;
-}
-
-
-static u_char *
-ngx_envelope_json_digits(ngx_envelope_json_scan_t *scan, u_char *p)
-{
-    if (p == scan->end || *p < '0' || *p > '9') {
-        return ngx_envelope_json_malformed(scan, p);
-    }
-
-    while (p < scan->end && *p >= '0' && *p <= '9') {
-        p++;
-    }
-
-    return p;
+    return p ? p : ngx_envelope_json_malformed(scan, wrong);
 }
 
 
@@ -592,7 +558,16 @@ ngx_envelope_json_named(ngx_envelope_json_scan_t *scan, ngx_str_t *name)
 }
 
 
-/* always NULL */
+/* these two always return NULL */
+
+static u_char *
+ngx_envelope_json_not_utf8(ngx_envelope_json_scan_t *scan)
+{
+    scan->rc = ngx_envelope_declined(scan->reason, "JSON is not UTF-8");
+
+    return NULL;
+}
+
 
 static u_char *
 ngx_envelope_json_malformed(ngx_envelope_json_scan_t *scan, u_char *p)

@@ -11,9 +11,27 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_envelope_json_wide.h"
+
 #if (__SSE2__)
 #include <emmintrin.h>
 #endif
+
+
+/* the first byte that is no white space, or "last" */
+
+static ngx_inline u_char *
+ngx_envelope_json_skip(u_char *p, u_char *last)
+{
+    while (p < last
+           && *p <= ' '
+           && (*p == ' ' || *p == LF || *p == CR || *p == '\t'))
+    {
+        p++;
+    }
+
+    return p;
+}
 
 
 #if (__SSE2__)
@@ -381,9 +399,9 @@ ngx_envelope_json_copy_blocks(u_char **dst, u_char *p, u_char *last)
 
 
 /*
- * Copies up to the first escape that is neither of a quote nor of a
- * backslash, or to "last"; returns where that is and moves *dst behind what
- * it wrote.  There is as much room at *dst as there is to copy; bytes behind
+ * Copies up to an escape that is neither of a quote nor of a backslash, or to
+ * "last", and leaves out the backslashes of the others; returns where that is
+ * and moves *dst behind what it wrote.  There is as much room at *dst as there is to copy; bytes behind
  * what is copied may be written, within that room.
  */
 
@@ -395,6 +413,10 @@ ngx_envelope_json_copy(u_char **dst, u_char *p, u_char *last)
     int      mask;
     size_t   len;
 #endif
+
+    if (last - p >= NGX_ENVELOPE_JSON_LONG && ngx_envelope_json_wide()) {
+        return ngx_envelope_json_wide_decode(dst, p, last);
+    }
 
     d = *dst;
 
@@ -438,6 +460,131 @@ ngx_envelope_json_copy(u_char **dst, u_char *p, u_char *last)
         *d++ = p[1];
         p += 2;
     }
+}
+
+
+static ngx_inline u_char *
+ngx_envelope_json_digits(u_char *p, u_char *last)
+{
+    while (p < last && *p >= '0' && *p <= '9') {
+        p++;
+    }
+
+    return p;
+}
+
+
+/*
+ * Where the number that starts here ends, or NULL: *wrong is the byte that no
+ * number can have there, or "last".
+ */
+
+static ngx_inline u_char *
+ngx_envelope_json_number_end(u_char *p, u_char *last, u_char **wrong)
+{
+    u_char  *from;
+
+    *wrong = p;
+
+    if (p < last && *p == '-') {
+        p++;
+    }
+
+    from = p;
+    p = ngx_envelope_json_digits(p, last);
+
+    if (p == from) {
+        *wrong = p;
+        return NULL;
+    }
+
+    if (*from == '0' && p - from > 1) {
+        *wrong = from + 1;
+        return NULL;
+    }
+
+    if (p < last && *p == '.') {
+        from = ++p;
+        p = ngx_envelope_json_digits(p, last);
+
+        if (p == from) {
+            *wrong = p;
+            return NULL;
+        }
+    }
+
+    if (p < last && (*p == 'e' || *p == 'E')) {
+        p++;
+
+        if (p < last && (*p == '+' || *p == '-')) {
+            p++;
+        }
+
+        from = p;
+        p = ngx_envelope_json_digits(p, last);
+
+        if (p == from) {
+            *wrong = p;
+            return NULL;
+        }
+    }
+
+    return p;
+}
+
+
+/*
+ * Where the escape ends whose backslash is in front of p, or NULL: *wrong is
+ * that backslash, or "last".
+ */
+
+static ngx_inline u_char *
+ngx_envelope_json_escape_end(u_char *p, u_char *last, u_char **wrong)
+{
+    u_char       ch;
+    ngx_uint_t   i;
+
+    *wrong = p - 1;
+
+    if (p == last) {
+        *wrong = last;
+        return NULL;
+    }
+
+    switch (*p++) {
+
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return p;
+
+    case 'u':
+        break;
+
+    default:
+        return NULL;
+    }
+
+    for (i = 0; i < 4; i++, p++) {
+
+        if (p == last) {
+            *wrong = last;
+            return NULL;
+        }
+
+        ch = (u_char) (*p | 0x20);
+
+        if ((*p < '0' || *p > '9') && (ch < 'a' || ch > 'f')) {
+            return NULL;
+        }
+    }
+
+    return p;
 }
 
 

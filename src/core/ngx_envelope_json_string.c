@@ -30,8 +30,6 @@ static uint32_t ngx_envelope_json_unit(u_char *p, u_char *last);
 static u_char *ngx_envelope_json_utf8(u_char *p, uint32_t code);
 static u_char *ngx_envelope_json_write(u_char *p, u_char ch);
 static u_char ngx_envelope_json_short(u_char ch);
-static u_char *ngx_envelope_json_digits(u_char *p, u_char *last);
-static u_char *ngx_envelope_json_skip(u_char *p, u_char *last);
 
 
 /* the letter after the backslash and what it stands for */
@@ -388,66 +386,12 @@ ngx_envelope_json_short(u_char ch)
 ngx_uint_t
 ngx_envelope_json_is_number(ngx_str_t *text)
 {
-    u_char  *p, *q, *last;
+    u_char  *last, *wrong;
 
-    if (text->len == 0) {
-        return 0;
-    }
+    last = text->data + text->len;
 
-    p = text->data;
-    last = p + text->len;
-
-    if (*p == '-') {
-        p++;
-    }
-
-    q = ngx_envelope_json_digits(p, last);
-
-    if (q == p || (*p == '0' && q - p > 1)) {
-        return 0;
-    }
-
-    p = q;
-
-    if (p < last && *p == '.') {
-        p++;
-        q = ngx_envelope_json_digits(p, last);
-
-        if (q == p) {
-            return 0;
-        }
-
-        p = q;
-    }
-
-    if (p < last && (*p == 'e' || *p == 'E')) {
-        p++;
-
-        if (p < last && (*p == '+' || *p == '-')) {
-            p++;
-        }
-
-        q = ngx_envelope_json_digits(p, last);
-
-        if (q == p) {
-            return 0;
-        }
-
-        p = q;
-    }
-
-    return p == last;
-}
-
-
-static u_char *
-ngx_envelope_json_digits(u_char *p, u_char *last)
-{
-    while (p < last && *p >= '0' && *p <= '9') {
-        p++;
-    }
-
-    return p;
+    return text->len
+           && ngx_envelope_json_number_end(text->data, last, &wrong) == last;
 }
 
 
@@ -500,15 +444,4 @@ ngx_envelope_json_equal(ngx_str_t *a, ngx_str_t *b)
         p++;
         q++;
     }
-}
-
-
-static u_char *
-ngx_envelope_json_skip(u_char *p, u_char *last)
-{
-    while (p < last && (*p == ' ' || *p == '\t' || *p == CR || *p == LF)) {
-        p++;
-    }
-
-    return p;
 }

@@ -11,12 +11,16 @@
 #include "naive.h"
 
 #include "ngx_envelope_splice.h"
+#include "ngx_envelope_json_wide.h"
 
 
 FUZZ_MUTATIONS(12000);
 
 
 #define FUZZ_EDITS  16
+
+/* elements behind the text at hand, so that it is not the end */
+#define FUZZ_TRAIL  (NGX_ENVELOPE_JSON_LONG / 8 + 1)
 
 
 static ngx_str_t  fuzz_values[] = {
@@ -113,20 +117,16 @@ fuzz_nodes(ngx_envelope_node_t *node, naive_t *v, ngx_uint_t depth)
 
 
 static void
-fuzz_scan(ngx_str_t *text)
+fuzz_scan(ngx_str_t *text, const ngx_uint_t *depths, size_t n)
 {
+    size_t                i;
     naive_t              *v;
     ngx_int_t             rc;
-    ngx_uint_t            i;
     ngx_envelope_node_t  *root;
-
-    static const ngx_uint_t  depths[] = {
-        0, 1, 3, NGX_ENVELOPE_JSON_DEPTH_MAX
-    };
 
     v = naive_json(text);
 
-    for (i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+    for (i = 0; i < n; i++) {
         rc = ngx_envelope_json_scan(pool, text, depths[i], &root, &reason);
 
         check(rc == (v ? NGX_OK : NGX_DECLINED));
@@ -135,6 +135,47 @@ fuzz_scan(ngx_str_t *text)
             fuzz_nodes(root, v, depths[i]);
         }
     }
+}
+
+
+/*
+ * The same in a text that is gone through 64 bytes at a time: as an element
+ * of a long array ("quote" is empty), or as the end of a long string.
+ */
+
+static void
+fuzz_long(ngx_str_t *text, const char *quote)
+{
+    u_char     *p;
+    size_t      i, lead;
+    ngx_str_t   whole;
+
+    static const ngx_uint_t  depths[] = { 0, 2 };
+
+    lead = NGX_ENVELOPE_JSON_LONG + text->len % 61;
+
+    whole.data = ngx_pnalloc(pool, lead + text->len + FUZZ_TRAIL * 8 + 8);
+    check(whole.data != NULL);
+
+    p = ngx_cpymem(whole.data, "[\"", 2);
+    memset(p, 'x', lead);
+    p += lead;
+
+    if (*quote == '\0') {
+        p = ngx_cpymem(p, "\",", 2);
+    }
+
+    p = ngx_cpymem(p, text->data, text->len);
+    p = ngx_cpymem(p, quote, strlen(quote));
+
+    for (i = 0; i < FUZZ_TRAIL; i++) {
+        p = ngx_cpymem(p, ",{\"a\":1}", 8);
+    }
+
+    *p++ = ']';
+    whole.len = p - whole.data;
+
+    fuzz_scan(&whole, depths, 2);
 }
 
 
@@ -382,11 +423,17 @@ fuzz_one(fuzz_input_t *in)
     naive_text_t   t;
     fuzz_input_t   second;
 
+    static const ngx_uint_t  depths[] = {
+        0, 1, 3, NGX_ENVELOPE_JSON_DEPTH_MAX
+    };
+
     text = fuzz_until(in, 0xff);
     second = *in;
     rest = fuzz_rest(&second);
 
-    fuzz_scan(&text);
+    fuzz_scan(&text, depths, sizeof(depths) / sizeof(depths[0]));
+    fuzz_long(&text, "");
+    fuzz_long(&text, "\"");
     fuzz_splice(&text, in);
     fuzz_equal(&text, &rest);
 

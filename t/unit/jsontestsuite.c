@@ -8,11 +8,13 @@
 #include "shim.h"
 #include "tap.h"
 #include "ngx_envelope_json.h"
+#include "ngx_envelope_json_wide.h"
 
 #include <dirent.h>
 
 
 #define MAX_FILES  1000
+#define TOO_LARGE  100000  /* one file is, of brackets alone */
 
 
 static u_char *
@@ -88,6 +90,74 @@ try(const char *dir, const char *name)
 }
 
 
+/* the same within an array that is long enough to be gone through in blocks */
+
+static void
+try_long(const char *dir, const char *name)
+{
+    u_char                 *data, *p;
+    size_t                  len, lead;
+    ngx_int_t               rc;
+    ngx_str_t               text;
+    ngx_uint_t              i, taken, refused;
+    ngx_pool_t             *pool;
+    ngx_envelope_node_t    *root;
+    ngx_envelope_reason_t   reason;
+
+    data = slurp(dir, name, &len);
+    if (data == NULL || len > TOO_LARGE) {
+        free(data);
+        return;
+    }
+
+    taken = 0;
+    refused = 0;
+
+    for (lead = 0; lead < 64; lead++) {
+        pool = ngx_create_pool(4096, &shim_log);
+
+        text.data = ngx_pnalloc(pool, len + 4 * NGX_ENVELOPE_JSON_LONG);
+
+        p = ngx_cpymem(text.data, "[\"", 2);
+        memset(p, 'x', NGX_ENVELOPE_JSON_LONG + lead);
+        p += NGX_ENVELOPE_JSON_LONG + lead;
+        p = ngx_cpymem(p, "\",", 2);
+        p = ngx_cpymem(p, data, len);
+
+        for (i = 0; i < NGX_ENVELOPE_JSON_LONG; i += 5) {
+            p = ngx_cpymem(p, ",[10]", 5);
+        }
+
+        *p++ = ']';
+        text.len = p - text.data;
+
+        rc = ngx_envelope_json_scan(pool, &text, 0, &root, &reason);
+
+        taken += (rc == NGX_OK);
+        refused += (rc == NGX_DECLINED);
+
+        ngx_destroy_pool(pool);
+    }
+
+    switch (name[0]) {
+
+    case 'y':
+        is_int(taken, 64, "%s is JSON in a long text", name);
+        break;
+
+    case 'n':
+        is_int(refused, 64, "%s is not", name);
+        break;
+
+    default:
+        ok(taken == 64 || refused == 64, "%s, in a long text: one of both",
+           name);
+    }
+
+    free(data);
+}
+
+
 static int
 by_name(const void *a, const void *b)
 {
@@ -136,6 +206,7 @@ main(void)
 
     for (i = 0; i < n; i++) {
         try(dir, names[i]);
+        try_long(dir, names[i]);
         free(names[i]);
     }
 

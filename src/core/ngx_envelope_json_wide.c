@@ -1,0 +1,283 @@
+
+/*
+ * Copyright (C) The authors of the envelope module
+ */
+
+
+#include "ngx_envelope_json_wide.h"
+
+
+#if (NGX_ENVELOPE_JSON_WIDE)
+
+/*
+ * UTF-8 by J. Keiser and D. Lemire, "Validating UTF-8 In Less Than One
+ * Instruction Per Byte", 2020: what can be wrong with two bytes, each as a
+ * bit, by the upper and the lower half of the first one and the upper half of
+ * the second.  It is wrong if all three have the bit.  Two continuations are
+ * right if a sequence of three or four bytes begins in front of them.
+ */
+
+#define NGX_ENVELOPE_UTF8_SHORT       0x01  /* a first byte, no second */
+#define NGX_ENVELOPE_UTF8_LONG        0x02  /* a second byte, no first */
+#define NGX_ENVELOPE_UTF8_OVERLONG_3  0x04  /* E0 80 .. 9F */
+#define NGX_ENVELOPE_UTF8_LARGE       0x08  /* F4 90 .. BF, from F5 on */
+#define NGX_ENVELOPE_UTF8_SURROGATE   0x10  /* ED A0 .. BF */
+#define NGX_ENVELOPE_UTF8_OVERLONG_2  0x20  /* C0, C1 */
+#define NGX_ENVELOPE_UTF8_OVERLONG_4  0x40  /* F0 80 .. 8F, from F5 on */
+#define NGX_ENVELOPE_UTF8_TWO         0x80  /* two continuations */
+
+/* what depends on the upper half of the first byte alone */
+
+#define NGX_ENVELOPE_UTF8_ANY                                                 \
+    (NGX_ENVELOPE_UTF8_SHORT | NGX_ENVELOPE_UTF8_LONG                         \
+     | NGX_ENVELOPE_UTF8_TWO)
+
+#define NGX_ENVELOPE_UTF8_PAST                                                \
+    (NGX_ENVELOPE_UTF8_ANY | NGX_ENVELOPE_UTF8_LARGE                          \
+     | NGX_ENVELOPE_UTF8_OVERLONG_4)
+
+#define NGX_ENVELOPE_UTF8_NEXT                                                \
+    (NGX_ENVELOPE_UTF8_LONG | NGX_ENVELOPE_UTF8_OVERLONG_2                    \
+     | NGX_ENVELOPE_UTF8_TWO)
+
+
+static const u_char  ngx_envelope_json_wide_first_upper[16] = {
+    NGX_ENVELOPE_UTF8_LONG, NGX_ENVELOPE_UTF8_LONG,
+    NGX_ENVELOPE_UTF8_LONG, NGX_ENVELOPE_UTF8_LONG,
+    NGX_ENVELOPE_UTF8_LONG, NGX_ENVELOPE_UTF8_LONG,
+    NGX_ENVELOPE_UTF8_LONG, NGX_ENVELOPE_UTF8_LONG,
+    NGX_ENVELOPE_UTF8_TWO, NGX_ENVELOPE_UTF8_TWO,
+    NGX_ENVELOPE_UTF8_TWO, NGX_ENVELOPE_UTF8_TWO,
+    NGX_ENVELOPE_UTF8_SHORT | NGX_ENVELOPE_UTF8_OVERLONG_2,
+    NGX_ENVELOPE_UTF8_SHORT,
+    NGX_ENVELOPE_UTF8_SHORT | NGX_ENVELOPE_UTF8_OVERLONG_3
+        | NGX_ENVELOPE_UTF8_SURROGATE,
+    NGX_ENVELOPE_UTF8_SHORT | NGX_ENVELOPE_UTF8_LARGE
+        | NGX_ENVELOPE_UTF8_OVERLONG_4
+};
+
+
+static const u_char  ngx_envelope_json_wide_first_lower[16] = {
+    NGX_ENVELOPE_UTF8_ANY | NGX_ENVELOPE_UTF8_OVERLONG_2
+        | NGX_ENVELOPE_UTF8_OVERLONG_3 | NGX_ENVELOPE_UTF8_OVERLONG_4,
+    NGX_ENVELOPE_UTF8_ANY | NGX_ENVELOPE_UTF8_OVERLONG_2,
+    NGX_ENVELOPE_UTF8_ANY,
+    NGX_ENVELOPE_UTF8_ANY,
+    NGX_ENVELOPE_UTF8_ANY | NGX_ENVELOPE_UTF8_LARGE,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST | NGX_ENVELOPE_UTF8_SURROGATE,
+    NGX_ENVELOPE_UTF8_PAST,
+    NGX_ENVELOPE_UTF8_PAST
+};
+
+
+static const u_char  ngx_envelope_json_wide_second_upper[16] = {
+    NGX_ENVELOPE_UTF8_SHORT, NGX_ENVELOPE_UTF8_SHORT,
+    NGX_ENVELOPE_UTF8_SHORT, NGX_ENVELOPE_UTF8_SHORT,
+    NGX_ENVELOPE_UTF8_SHORT, NGX_ENVELOPE_UTF8_SHORT,
+    NGX_ENVELOPE_UTF8_SHORT, NGX_ENVELOPE_UTF8_SHORT,
+    NGX_ENVELOPE_UTF8_NEXT | NGX_ENVELOPE_UTF8_OVERLONG_3
+        | NGX_ENVELOPE_UTF8_OVERLONG_4,
+    NGX_ENVELOPE_UTF8_NEXT | NGX_ENVELOPE_UTF8_OVERLONG_3
+        | NGX_ENVELOPE_UTF8_LARGE,
+    NGX_ENVELOPE_UTF8_NEXT | NGX_ENVELOPE_UTF8_SURROGATE
+        | NGX_ENVELOPE_UTF8_LARGE,
+    NGX_ENVELOPE_UTF8_NEXT | NGX_ENVELOPE_UTF8_SURROGATE
+        | NGX_ENVELOPE_UTF8_LARGE,
+    NGX_ENVELOPE_UTF8_SHORT, NGX_ENVELOPE_UTF8_SHORT,
+    NGX_ENVELOPE_UTF8_SHORT, NGX_ENVELOPE_UTF8_SHORT
+};
+
+
+/* what the letter of an escape of two bytes stands for; of others 0 */
+
+static const u_char  ngx_envelope_json_wide_letters[128] = {
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, '"', 0, 0, 0, 0, 0,       0, 0, 0, 0, 0, 0, 0, '/',
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, '\\', 0, 0, 0,
+    0, 0, '\b', 0, 0, 0, '\f', 0,   0, 0, 0, 0, 0, 0, LF, 0,
+    0, 0, CR, 0, '\t', 0, 0, 0,     0, 0, 0, 0, 0, 0, 0, 0
+};
+
+
+/*
+ * Puts what they stand for in place of the letters of escapes.  Returns those
+ * that are known, which the others stay different from.
+ */
+
+ngx_envelope_json_wide_target
+static ngx_inline uint64_t
+ngx_envelope_json_wide_unescape(__m512i *bytes, uint64_t letters)
+{
+    __m512i   values;
+    uint64_t  known;
+
+    letters &= ~_mm512_movepi8_mask(*bytes);
+    values = ngx_envelope_json_wide_look(ngx_envelope_json_wide_letters,
+                                         *bytes);
+
+    known = _mm512_mask_test_epi8_mask(letters, values, values);
+    *bytes = _mm512_mask_mov_epi8(*bytes, known, values);
+
+    return known;
+}
+
+
+ngx_envelope_json_wide_target
+uint64_t
+ngx_envelope_json_wide_not_utf8(u_char *p, size_t len)
+{
+    __m512i  second, first, wrong, more;
+
+    const __m512i  half = _mm512_set1_epi8(0x0f);
+    const __m512i  first_upper = ngx_envelope_json_wide_table(
+                                          ngx_envelope_json_wide_first_upper);
+    const __m512i  first_lower = ngx_envelope_json_wide_table(
+                                          ngx_envelope_json_wide_first_lower);
+    const __m512i  second_upper = ngx_envelope_json_wide_table(
+                                         ngx_envelope_json_wide_second_upper);
+
+    second = ngx_envelope_json_wide_load(p, len);
+    first = ngx_envelope_json_wide_load(p - 1, len + 1);
+
+    wrong = _mm512_shuffle_epi8(first_upper,
+                      _mm512_and_si512(_mm512_srli_epi16(first, 4), half));
+    wrong = _mm512_and_si512(wrong,
+                _mm512_shuffle_epi8(first_lower,
+                                    _mm512_and_si512(first, half)));
+    wrong = _mm512_and_si512(wrong,
+                _mm512_shuffle_epi8(second_upper,
+                      _mm512_and_si512(_mm512_srli_epi16(second, 4), half)));
+
+    /* the highest bit stays of E0 and above, two back, and F0, three back */
+
+    more = _mm512_or_si512(
+               _mm512_subs_epu8(ngx_envelope_json_wide_load(p - 2, len + 2),
+                                _mm512_set1_epi8(0xe0 - 0x80)),
+               _mm512_subs_epu8(ngx_envelope_json_wide_load(p - 3, len + 3),
+                                _mm512_set1_epi8(0xf0 - 0x80)));
+    more = _mm512_and_si512(more, _mm512_set1_epi8((char) 0x80));
+
+    return _mm512_cmpneq_epi8_mask(wrong, more);
+}
+
+
+/*
+ * In both of these "carry" is what the last block leaves to the next one: a
+ * backslash whose letter is there.  The spaces behind the end of the text are
+ * no letters.
+ */
+
+ngx_envelope_json_wide_target
+u_char *
+ngx_envelope_json_wide_skim(u_char *p, u_char *last)
+{
+    __m512i    bytes;
+    uint64_t   quote, backslash, other, stop, escaped, carry, special, open,
+               wrong;
+    ngx_int_t  n, m;
+
+    carry = 0;
+    open = 0;
+
+    for ( /* void */ ; p < last; p += 64) {
+        bytes = ngx_envelope_json_wide_load(p, last - p);
+
+        quote = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"'));
+        backslash = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\'));
+        other = _mm512_movepi8_mask(bytes);
+
+        stop = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(' '));
+
+        escaped = ngx_envelope_json_wide_escaped(backslash, &carry);
+        special = escaped & ~(quote | backslash);
+        stop |= quote & ~escaped;
+
+        if (special) {
+            special &= ~ngx_envelope_json_wide_unescape(&bytes, special);
+        }
+
+        wrong = (other | open) ? ngx_envelope_json_wide_not_utf8(p, last - p)
+                               : 0;
+        open = other >> 63;
+
+        if (special | stop | wrong) {
+            n = _tzcnt_u64(stop);
+            m = _tzcnt_u64(special);
+
+            /* an escape starts in front of its letter */
+
+            n = ngx_min(n, m - 1);
+            m = _tzcnt_u64(wrong);
+
+            return (m > n) ? p + n : NULL;
+        }
+    }
+
+    return last - carry;
+}
+
+
+ngx_envelope_json_wide_target
+u_char *
+ngx_envelope_json_wide_decode(u_char **dst, u_char *p, u_char *last)
+{
+    size_t    n;
+    u_char   *d;
+    __m512i   bytes;
+    uint64_t  quote, backslash, escaped, carry, special, keep, valid;
+
+    d = *dst;
+    carry = 0;
+
+    for ( /* void */ ; p < last; p += 64) {
+        bytes = ngx_envelope_json_wide_load(p, last - p);
+
+        quote = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"'));
+        backslash = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\'));
+
+        escaped = ngx_envelope_json_wide_escaped(backslash, &carry);
+        keep = ~(escaped >> 1 | carry << 63);
+
+        special = escaped & ~(quote | backslash);
+
+        if (special) {
+            special &= ~ngx_envelope_json_wide_unescape(&bytes, special);
+        }
+
+        n = special ? (size_t) _tzcnt_u64(special)
+                    : (size_t) ngx_min(last - p, 64);
+
+        keep = _bzhi_u64(keep, (unsigned) n);
+        bytes = _mm512_maskz_compress_epi8(keep, bytes);
+
+        if (n < 64) {
+            valid = _bzhi_u64(~(uint64_t) 0,
+                              (unsigned) _mm_popcnt_u64(keep));
+            _mm512_mask_storeu_epi8((void *) d, valid, bytes);
+
+            *dst = d + _mm_popcnt_u64(keep);
+
+            return special ? p + n - 1 : last;
+        }
+
+        _mm512_storeu_si512((void *) d, bytes);
+        d += _mm_popcnt_u64(keep);
+    }
+
+    *dst = d;
+
+    return last - carry;
+}
+
+#endif
