@@ -28,6 +28,7 @@ static u_char *ngx_envelope_json_escape(u_char **pos, u_char *last, u_char *p,
 static uint32_t ngx_envelope_json_code(u_char **pos, u_char *last);
 static uint32_t ngx_envelope_json_unit(u_char *p, u_char *last);
 static u_char *ngx_envelope_json_utf8(u_char *p, uint32_t code);
+static ngx_int_t ngx_envelope_json_growth(ngx_str_t *src);
 static u_char *ngx_envelope_json_write(u_char *p, u_char ch);
 static u_char ngx_envelope_json_short(u_char ch);
 
@@ -268,67 +269,99 @@ ngx_int_t
 ngx_envelope_json_encode(ngx_pool_t *pool, ngx_str_t *src, ngx_str_t *dst,
     ngx_envelope_reason_t *reason)
 {
-    u_char  *p, *s, *last, *stop;
-    size_t   len, n;
+    u_char      *p, *s, *last, *end, *stop;
+    ngx_int_t    growth;
+    ngx_uint_t   wide;
 
-    s = src->data;
-    last = s + src->len;
-    len = 2 + src->len;
+    growth = ngx_envelope_json_growth(src);
 
-    while ((s = ngx_envelope_json_plain(s, last)) < last) {
-        n = 1;
-
-        if (*s >= 0x80) {
-            n = ngx_envelope_utf8_sequence(s, last - s);
-
-            if (n == 0) {
-                return ngx_envelope_declined(reason, "not UTF-8");
-            }
-
-        } else {
-            len += ngx_envelope_json_short(*s) ? 1 : 5;
-        }
-
-        s += n;
+    if (growth == NGX_ERROR) {
+        return ngx_envelope_declined(reason, "not UTF-8");
     }
 
-    p = ngx_envelope_secret_alloc(pool, len);
+    dst->len = src->len + growth + 2;
+
+    p = ngx_envelope_secret_alloc(pool, dst->len);
     if (p == NULL) {
         return ngx_envelope_failed(reason, "out of memory");
     }
 
     dst->data = p;
-    dst->len = len;
+    end = p + dst->len;
 
     *p++ = '"';
 
-    if (len == 2 + src->len) {
+    s = src->data;
+    last = s + src->len;
 
-        /* nothing is escaped */
+    /* without an escape it is one copy */
 
-        if (src->len) {
-            p = ngx_cpymem(p, src->data, src->len);
-        }
+    wide = growth && src->len >= NGX_ENVELOPE_JSON_LONG
+           && ngx_envelope_json_wide();
 
-        *p = '"';
+    while (s < last) {
 
-        return NGX_OK;
-    }
-
-    for (s = src->data; s < last; s = stop) {
-        stop = ngx_envelope_json_plain(s, last);
-
-        if (stop == s) {
-            p = ngx_envelope_json_write(p, *stop++);
+        if (wide) {
+            s = ngx_envelope_json_wide_encode(&p, end, s, last);
 
         } else {
+            stop = growth ? ngx_envelope_json_plain(s, last) : last;
             p = ngx_cpymem(p, s, stop - s);
+            s = stop;
+        }
+
+        if (s < last) {
+            p = ngx_envelope_json_write(p, *s++);
         }
     }
 
     *p = '"';
 
     return NGX_OK;
+}
+
+
+/* how many bytes the escapes add, or NGX_ERROR if it is not UTF-8 */
+
+static ngx_int_t
+ngx_envelope_json_growth(ngx_str_t *src)
+{
+    u_char      *s, *last;
+    size_t       n;
+    ngx_int_t    growth, rest;
+    ngx_uint_t   wide;
+
+    s = src->data;
+    last = s + src->len;
+    growth = 0;
+
+    wide = src->len >= NGX_ENVELOPE_JSON_LONG && ngx_envelope_json_wide();
+
+    while ((s = ngx_envelope_json_plain(s, last)) < last) {
+
+        if (wide && s - src->data >= 3) {
+            rest = ngx_envelope_json_wide_growth(s, last);
+
+            return (rest == NGX_ERROR) ? NGX_ERROR : growth + rest;
+        }
+
+        n = 1;
+
+        if (*s >= 0x80) {
+            n = ngx_envelope_utf8_sequence(s, last - s);
+
+            if (n == 0) {
+                return NGX_ERROR;
+            }
+
+        } else {
+            growth += ngx_envelope_json_short(*s) ? 1 : 5;
+        }
+
+        s += n;
+    }
+
+    return growth;
 }
 
 
@@ -369,8 +402,8 @@ ngx_envelope_json_short(u_char ch)
 {
     ngx_uint_t  i;
 
-    if (ch >= 0x20 && ch != '"' && ch != '\\') {
-        return 0;
+    if (ch >= 0x20) {
+        return (ch == '"' || ch == '\\') ? ch : 0;
     }
 
     for (i = 0; ngx_envelope_json_escapes[i].letter; i++) {

@@ -9,6 +9,16 @@
 
 #if (NGX_ENVELOPE_JSON_WIDE)
 
+/* the letter that a control character is escaped with, or 0 */
+
+static const u_char  ngx_envelope_json_wide_controls[64] = {
+    0, 0, 0, 0, 0, 0, 0, 0,         'b', 't', 'n', 0, 'f', 'r', 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,         0, 0, 0, 0, 0, 0, 0, 0
+};
+
+
 /*
  * UTF-8 by J. Keiser and D. Lemire, "Validating UTF-8 In Less Than One
  * Instruction Per Byte", 2020: what can be wrong with two bytes, each as a
@@ -278,6 +288,126 @@ ngx_envelope_json_wide_decode(u_char **dst, u_char *p, u_char *last)
     *dst = d;
 
     return last - carry;
+}
+
+
+/*
+ * Of the lower 32 bytes those that are escaped; a letter takes the place of
+ * those that are so with one, and *other are those that have none.
+ */
+
+ngx_envelope_json_wide_target
+static ngx_inline uint64_t
+ngx_envelope_json_wide_escape(__m512i *bytes, uint64_t *other)
+{
+    __m512i   letters;
+    uint64_t  control, letter;
+
+    control = _mm512_cmplt_epu8_mask(*bytes, _mm512_set1_epi8(' '));
+    letter = 0;
+
+    if (control) {
+        letters = _mm512_permutexvar_epi8(
+                      *bytes,
+                      _mm512_loadu_si512((const void *)
+                                         ngx_envelope_json_wide_controls));
+
+        letter = _mm512_mask_test_epi8_mask(control, letters, letters);
+        *bytes = _mm512_mask_mov_epi8(*bytes, letter, letters);
+    }
+
+    *other = control & ~letter;
+
+    return letter | _mm512_cmpeq_epi8_mask(*bytes, _mm512_set1_epi8('"'))
+           | _mm512_cmpeq_epi8_mask(*bytes, _mm512_set1_epi8('\\'));
+}
+
+
+ngx_envelope_json_wide_target
+ngx_int_t
+ngx_envelope_json_wide_growth(u_char *p, u_char *last)
+{
+    __m512i    bytes;
+    uint64_t   not_ascii, open, other;
+    ngx_int_t  n;
+
+    open = 0;
+    n = 0;
+
+    for ( /* void */ ; p < last; p += 64) {
+        bytes = ngx_envelope_json_wide_load(p, last - p);
+
+        not_ascii = _mm512_movepi8_mask(bytes);
+
+        if ((not_ascii | open)
+            && ngx_envelope_json_wide_not_utf8(p, last - p))
+        {
+            return NGX_ERROR;
+        }
+
+        open = not_ascii >> 63;
+
+        n += _mm_popcnt_u64(ngx_envelope_json_wide_escape(&bytes, &other));
+        n += 5 * _mm_popcnt_u64(other);
+    }
+
+    return (open && ngx_envelope_json_wide_not_utf8(last, 0)) ? NGX_ERROR : n;
+}
+
+
+/*
+ * In 32 bytes each has two places, one for its backslash and one for itself;
+ * of these 64 those stay that are taken.
+ */
+
+ngx_envelope_json_wide_target
+u_char *
+ngx_envelope_json_wide_encode(u_char **dst, u_char *end, u_char *p,
+    u_char *last)
+{
+    size_t    n, len;
+    u_char   *d;
+    __m512i   bytes;
+    uint64_t  escape, other, places, own;
+
+    const uint64_t  first = 0x5555555555555555ULL;
+    const uint64_t  second = ~first;
+
+    d = *dst;
+    other = 0;
+
+    for ( /* void */ ; p < last && other == 0; p += n) {
+        n = ngx_min(last - p, 32);
+        bytes = ngx_envelope_json_wide_load(p, n);
+
+        escape = ngx_envelope_json_wide_escape(&bytes, &other);
+
+        if (other) {
+            n = _tzcnt_u64(other);
+        }
+
+        places = _bzhi_u64(_pdep_u64(escape, first) | second,
+                           (unsigned) (2 * n));
+        own = _pext_u64(second, places);
+        len = _mm_popcnt_u64(places);
+
+        bytes = _mm512_mask_expand_epi8(_mm512_set1_epi8('\\'), own, bytes);
+
+        if (end - d >= 64) {
+            _mm512_storeu_si512((void *) d, bytes);
+
+        } else {
+            _mm512_mask_storeu_epi8((void *) d,
+                                    _bzhi_u64(~(uint64_t) 0, (unsigned) len),
+                                    bytes);
+        }
+
+        d += len;
+    }
+
+    *dst = d;
+
+    return p;
 }
 
 #endif

@@ -71,6 +71,23 @@ u_char *ngx_envelope_json_wide_skim(u_char *p, u_char *last);
 u_char *ngx_envelope_json_wide_decode(u_char **dst, u_char *p, u_char *last);
 
 /*
+ * How much longer than it is the text gets within a JSON string, by escapes
+ * as ngx_envelope_json_encode() writes them; NGX_ERROR if it is not UTF-8.
+ */
+
+ngx_int_t ngx_envelope_json_wide_growth(u_char *p, u_char *last);
+
+/*
+ * Writes it, up to a control character that has no escape of two bytes;
+ * returns where that is, or "last", and moves *dst behind what it wrote.
+ * "end" is where the room at *dst ends; bytes behind what is written may be
+ * overwritten, within that room.
+ */
+
+u_char *ngx_envelope_json_wide_encode(u_char **dst, u_char *end, u_char *p,
+    u_char *last);
+
+/*
  * Passes over the rest of a container, which "open" has opened; p is behind
  * one of its values.  Returns where the bracket that closes it is, if all up
  * to there is JSON as ngx_envelope_json_scan() has it, and nested at most
@@ -169,7 +186,7 @@ uint64_t ngx_envelope_json_wide_not_utf8(u_char *p, size_t len);
 
 #else
 
-/* these three are never called */
+/* none of these is ever called */
 
 #define ngx_envelope_json_wide()  0
 
@@ -183,6 +200,21 @@ ngx_envelope_json_wide_skim(u_char *p, u_char *last)
 
 static ngx_inline u_char *
 ngx_envelope_json_wide_decode(u_char **dst, u_char *p, u_char *last)
+{
+    return p;
+}
+
+
+static ngx_inline ngx_int_t
+ngx_envelope_json_wide_growth(u_char *p, u_char *last)
+{
+    return NGX_ERROR;
+}
+
+
+static ngx_inline u_char *
+ngx_envelope_json_wide_encode(u_char **dst, u_char *end, u_char *p,
+    u_char *last)
 {
     return p;
 }

@@ -593,6 +593,117 @@ test_decode_bad(void)
 }
 
 
+/* any bytes, in any density and of any length, against one at a time */
+
+static size_t
+encoded(char *out, const u_char *p, size_t len)
+{
+    char    *d;
+    size_t   i;
+
+    d = out;
+    *d++ = '"';
+
+    for (i = 0; i < len; i++) {
+
+        switch (p[i]) {
+        case '"': d += sprintf(d, "\\\""); break;
+        case '\\': d += sprintf(d, "\\\\"); break;
+        case '\b': d += sprintf(d, "\\b"); break;
+        case '\f': d += sprintf(d, "\\f"); break;
+        case '\n': d += sprintf(d, "\\n"); break;
+        case '\r': d += sprintf(d, "\\r"); break;
+        case '\t': d += sprintf(d, "\\t"); break;
+
+        default:
+            if (p[i] < 0x20) {
+                d += sprintf(d, "\\u%04x", p[i]);
+            } else {
+                *d++ = (char) p[i];
+            }
+        }
+    }
+
+    *d++ = '"';
+
+    return d - out;
+}
+
+
+static void
+test_encode(void)
+{
+    char        *expected;
+    size_t       len, n, k;
+    ngx_int_t    rc;
+    ngx_str_t    text, dst;
+    ngx_uint_t   i, dense, wrong, taken;
+
+    static const char  *pieces[] = {
+        "\"", "\\", "\n", "\t", "\"\"\"\"\"\"\"\"\"", "\b\f\r", "\x01", "\x1f",
+        "\x7f", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "/", "bfnrtu",
+        "\xe2\x82", "\xa9", "\xed\xa0\x80", "\xff"
+    };
+
+    expected = malloc(65536);
+    wrong = 0;
+    taken = 0;
+
+    for (i = 0; i < 6000; i++) {
+        fresh();
+
+        /* of its very size, for the sanitizer */
+
+        text.len = LONG - 10 + i % 700;
+        text.data = malloc(text.len);
+
+        memset(text.data, 'x', text.len);
+
+        dense = 1 + rnd(1 << rnd(8));
+
+        for (len = rnd(10); len < text.len; len += n) {
+            n = 1;
+
+            if (rnd((uint32_t) dense)) {
+                continue;
+            }
+
+            /* most are of no use with what is not UTF-8 */
+
+            k = rnd(rnd(200) ? 14 : 18);
+            n = ngx_min(strlen(pieces[k]), text.len - len);
+
+            if (n == strlen(pieces[k]) || rnd(4) == 0) {
+                memcpy(text.data + len, pieces[k], n);
+            }
+        }
+
+        if (rnd(4) == 0) {
+            text.data[rnd((uint32_t) text.len)] = '\0';
+        }
+
+        rc = ngx_envelope_json_encode(pool, &text, &dst, &reason);
+
+        if (!ngx_envelope_utf8_valid(text.data, text.len)) {
+            wrong += (rc != NGX_DECLINED);
+
+        } else {
+            taken++;
+            n = encoded(expected, text.data, text.len);
+            wrong += (rc != NGX_OK || dst.len != n
+                      || memcmp(dst.data, expected, n) != 0);
+        }
+
+        free(text.data);
+    }
+
+    is_int(wrong, 0, "6000 long texts to encode");
+    ok(taken > 2000 && taken < 5500, "%d of them are UTF-8", (int) taken);
+
+    free(expected);
+}
+
+
 int
 main(void)
 {
@@ -607,6 +718,7 @@ main(void)
     test_pairs();
     test_decode();
     test_decode_bad();
+    test_encode();
 
     if (pool) {
         ngx_destroy_pool(pool);
