@@ -49,6 +49,21 @@ sub webhook {
     return peer("E seal-webhook --platform $key", $plain);
 }
 
+# Some 100 kB of what is in messages of that size: records, in the characters,
+# the escapes and with the white space of whoever wrote them.
+sub records {
+    my @kinds = (
+        '{"id":"tx_%07d","amount":"10.50","shop":"Shop No. 7","settled":true}',
+        '{ "id": %d, "amount": -0.50e+2, "tags": [ ], "of": { "a": {} } }',
+        qq({"id":"%d","shop":"\xe5\x95\x86\xe5\xba\x97 \xf0\x9f\x92\xb3","x":null}),
+        '{"id":"%d","shop":"\\u5546\\u5e97","path":"C:\\\\\"x\"\\/\\n","y":[[1],2]}',
+        qq({\n\t"id" : "%d",\r\n\t"settled" : false\n}),
+    );
+
+    return '{"items":[' . join(', ', map { sprintf $kinds[$_ % 5], $_ } 1 .. 1500)
+           . qq(] , "memo" :"\xc3\xa9"});
+}
+
 add_block_preprocessor(sub {
     my $block = shift;
 
@@ -93,7 +108,7 @@ EOC
 
 log_level('info');
 
-plan tests => repeat_each() * 242;
+plan tests => repeat_each() * 348;
 
 run_tests();
 
@@ -404,3 +419,73 @@ upstream 127.0.0.1
 ::post('/notify', "\n " . ::odd() . "\t\r\n")
 --- response_body eval
 "\n " . ::odd() . "\t\r\n"
+
+
+
+=== TEST 25: a thousand records, all ways, to the byte
+--- request eval
+my $text = ::records();
+["POST /call\n$text", "POST /webhook\n" . ::webhook($text),
+ "POST /serve\n" . ::peer('E seal-request --merchant merchant.key', $text),
+ "POST /notify\n$text"]
+--- response_body eval
+[(::records()) x 4]
+--- error_code eval
+[(200) x 4]
+--- timeout: 20
+
+
+
+=== TEST 26: webhook: one byte of a thousand records makes them no JSON
+--- request eval
+[map { my $text = ::records();
+       $_->($text);
+       my $sign = ::b64(::openssl('dgst -sha256 -sign platform.pem', $text));
+       $text =~ s/([\\"])/\\$1/g;
+       $text =~ s/\n/\\n/g;
+       $text =~ s/\r/\\r/g;
+       $text =~ s/\t/\\t/g;
+       qq(POST /webhook\n{"param":"$text","sign":"$sign"}) }
+     sub { $_[0] =~ s/"tx_0001400\K"// }, sub { $_[0] =~ s/"tx_0001400"\K,// },
+     sub { $_[0] =~ s/1401, \K"amount"// }, sub { $_[0] =~ s/1401, \K/,/ },
+     sub { $_[0] =~ s/1401.*?\K\[ \]/[ }/ }, sub { $_[0] =~ s/1403.*?\K\]/,]/ },
+     sub { $_[0] =~ s/1403.*?\K\\u5/\\ux/ }, sub { $_[0] =~ s/1403.*?\K\\n/\n/ },
+     sub { $_[0] =~ s/1404".*?\Kfalse/False/s },
+     sub { $_[0] =~ s/"memo" \K:// }, sub { $_[0] =~ s/\]( , "memo")/$1/ },
+     sub { $_[0] =~ s/\]( , "memo")/}$1/ }, sub { $_[0] .= '}' }]
+--- error_code eval
+[(401) x 13]
+--- response_body eval
+[(::unauthorized()) x 13]
+--- error_log eval
+qr/envelope: profile "ours" webhook webhook: (?:field|body) param: /
+--- no_access_log
+upstream 127.0.0.1
+--- no_error_log
+[alert]
+--- timeout: 20
+
+
+
+=== TEST 27: webhook: one byte of a thousand records is no UTF-8, or has no place in a string
+--- request eval
+my $wire = ::webhook(::records());
+[map { my $text = $wire;
+       $_->($text);
+       "POST /webhook\n$text" }
+     sub { $_[0] =~ s/1402.*?\K\xe5\x95\x86/\xe5\x95/ },
+     sub { $_[0] =~ s/1402.*?\K\xe5\x95\x86/\xed\xa5\x86/ },
+     sub { $_[0] =~ s/1402.*?\K\xf0\x9f/\xf0\x8f/ },
+     sub { $_[0] =~ s/1404.*?\K\\n/\n/ },
+     sub { $_[0] =~ s/1404.*?\K\\n/\\v/ }]
+--- error_code eval
+[(400) x 5]
+--- response_body eval
+[(::bad_request()) x 5]
+--- error_log
+envelope: profile "ours" webhook webhook: 
+--- no_access_log
+upstream 127.0.0.1
+--- no_error_log
+[alert]
+--- timeout: 20
