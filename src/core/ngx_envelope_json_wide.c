@@ -122,7 +122,7 @@ static const u_char  ngx_envelope_json_wide_letters[128] = {
 
 /*
  * Puts what they stand for in place of the letters of escapes.  Returns those
- * that are known, which the others stay different from.
+ * that are known; the others stay.
  */
 
 ngx_envelope_json_wide_target
@@ -193,33 +193,53 @@ u_char *
 ngx_envelope_json_wide_skim(u_char *p, u_char *last)
 {
     __m512i    bytes;
-    uint64_t   quote, backslash, other, stop, escaped, carry, special, open,
-               wrong;
+    uint64_t   valid, quote, backslash, other, stop, escaped, carry, special,
+               open, wrong;
     ngx_int_t  n, m;
 
     carry = 0;
     open = 0;
 
+    valid = ngx_envelope_json_wide_align(&p);
+
     for ( /* void */ ; p < last; p += 64) {
         bytes = ngx_envelope_json_wide_load(p, last - p);
 
-        quote = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"'));
-        backslash = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\'));
-        other = _mm512_movepi8_mask(bytes);
+        quote = valid & _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"'));
+        backslash = valid & _mm512_cmpeq_epi8_mask(bytes,
+                                                   _mm512_set1_epi8('\\'));
 
-        stop = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(' '));
+        /* as signed bytes what is not ASCII is below the space, too */
+
+        stop = valid & _mm512_cmplt_epi8_mask(bytes, _mm512_set1_epi8(' '));
+
+        valid = ~(uint64_t) 0;
+
+        if ((quote | backslash | stop | carry | open) == 0) {
+            continue;
+        }
 
         escaped = ngx_envelope_json_wide_escaped(backslash, &carry);
         special = escaped & ~(quote | backslash);
-        stop |= quote & ~escaped;
 
         if (special) {
             special &= ~ngx_envelope_json_wide_unescape(&bytes, special);
         }
 
-        wrong = (other | open) ? ngx_envelope_json_wide_not_utf8(p, last - p)
-                               : 0;
-        open = other >> 63;
+        wrong = 0;
+
+        if (stop | open) {
+            other = _mm512_movepi8_mask(bytes);
+
+            if (other | open) {
+                wrong = ngx_envelope_json_wide_not_utf8(p, last - p);
+            }
+
+            stop &= ~other;
+            open = other >> 63;
+        }
+
+        stop |= quote & ~escaped;
 
         if (special | stop | wrong) {
             n = _tzcnt_u64(stop);
@@ -292,8 +312,8 @@ ngx_envelope_json_wide_decode(u_char **dst, u_char *p, u_char *last)
 
 
 /*
- * Of the lower 32 bytes those that are escaped; a letter takes the place of
- * those that are so with one, and *other are those that have none.
+ * The bytes that are escaped by a backslash, and a letter that is put in place
+ * of a control character; *other are those of them that have no letter.
  */
 
 ngx_envelope_json_wide_target
@@ -356,8 +376,8 @@ ngx_envelope_json_wide_growth(u_char *p, u_char *last)
 
 
 /*
- * In 32 bytes each has two places, one for its backslash and one for itself;
- * of these 64 those stay that are taken.
+ * Each of 32 bytes has two places of 64, one for its backslash and one for
+ * itself; those that are taken move together.
  */
 
 ngx_envelope_json_wide_target

@@ -29,11 +29,11 @@
 
 
 /*
- * From here on a string or a container is long: of all of them that much is
- * gone through byte by byte, as the most are not, and of messages shorter
- * than this nothing changes.  So there are bytes of the text in front of what
- * these functions are given, too; three of them are looked at, since it takes
- * three to tell what a byte of UTF-8 belongs to.
+ * A string or a container is long from here on.  Most are not, so all are
+ * begun byte by byte, and shorter messages never come here.  That leaves as
+ * many bytes of the text in front of what is scanned here: these may be read,
+ * since loads are of whole cache lines and a byte of UTF-8 may belong to the
+ * third one in front of it.
  */
 
 #define NGX_ENVELOPE_JSON_LONG  256
@@ -73,6 +73,7 @@ u_char *ngx_envelope_json_wide_decode(u_char **dst, u_char *p, u_char *last);
 /*
  * How much longer than it is the text gets within a JSON string, by escapes
  * as ngx_envelope_json_encode() writes them; NGX_ERROR if it is not UTF-8.
+ * At least three bytes of it are in front of p.
  */
 
 ngx_int_t ngx_envelope_json_wide_growth(u_char *p, u_char *last);
@@ -149,6 +150,23 @@ ngx_envelope_json_wide_load(u_char *p, size_t len)
     return _mm512_mask_loadu_epi8(_mm512_set1_epi8(' '),
                                   _bzhi_u64(~(uint64_t) 0, (unsigned) len),
                                   (const void *) p);
+}
+
+
+/*
+ * Moves p back to where a cache line begins; the mask is of that line's bytes
+ * from where it was.
+ */
+
+static ngx_inline uint64_t
+ngx_envelope_json_wide_align(u_char **p)
+{
+    size_t  n;
+
+    n = (uintptr_t) *p & 63;
+    *p -= n;
+
+    return ~(uint64_t) 0 << n;
 }
 
 

@@ -41,6 +41,7 @@ typedef enum {
 typedef struct {
     u_char      *p;           /* the next block */
     u_char      *last;
+    uint64_t     valid;       /* which of its bytes are to be looked at */
 
     /* what is known of the byte at p */
 
@@ -186,6 +187,7 @@ ngx_envelope_json_wide_pass(u_char *p, u_char *last, u_char open,
         return NULL;
     }
 
+    wide.valid = ngx_envelope_json_wide_align(&p);
     wide.p = p;
     wide.last = last;
     wide.string = 0;
@@ -241,10 +243,12 @@ ngx_envelope_json_wide_strings(ngx_envelope_json_wide_t *wide, u_char *p,
 {
     uint64_t  backslash, control, other, escaped, special;
 
-    *quote = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"'));
-    backslash = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\'));
+    *quote = wide->valid & _mm512_cmpeq_epi8_mask(bytes,
+                                                  _mm512_set1_epi8('"'));
+    backslash = wide->valid & _mm512_cmpeq_epi8_mask(bytes,
+                                                     _mm512_set1_epi8('\\'));
     control = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(' '));
-    other = _mm512_movepi8_mask(bytes);
+    other = wide->valid & _mm512_movepi8_mask(bytes);
 
     if (backslash | wide->escaped) {
         escaped = ngx_envelope_json_wide_escaped(backslash, &wide->escaped);
@@ -290,7 +294,7 @@ ngx_envelope_json_wide_find(ngx_envelope_json_wide_t *wide, size_t blocks)
     size_t     i;
     u_char    *p, *token;
     __m512i    bytes, kinds;
-    uint64_t   quote, string, bare, before, place;
+    uint64_t   quote, string, outside, bare, before, place;
 
     const __m512i  kind_bare = _mm512_set1_epi8(NGX_ENVELOPE_JSON_BARE);
     const __m512i  kind_quoted = _mm512_set1_epi8(NGX_ENVELOPE_JSON_QUOTED);
@@ -312,14 +316,17 @@ ngx_envelope_json_wide_find(ngx_envelope_json_wide_t *wide, size_t blocks)
 
         /* what is bare is one token, and starts where none is in front */
 
-        bare = _mm512_cmpeq_epi8_mask(kinds, kind_bare) & ~string;
+        outside = wide->valid & ~string;
+        wide->valid = ~(uint64_t) 0;
+
+        bare = outside & _mm512_cmpeq_epi8_mask(kinds, kind_bare);
         before = bare << 1 | wide->bare;
         wide->bare = bare >> 63;
         bare &= ~before;
 
         /* kinds below that of strings are characters of their own */
 
-        place = (_mm512_cmplt_epu8_mask(kinds, kind_quoted) & ~string)
+        place = (outside & _mm512_cmplt_epu8_mask(kinds, kind_quoted))
                 | (quote & string) | bare;
 
         wide->places[i] = place;
