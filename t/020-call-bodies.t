@@ -72,7 +72,7 @@ sub chunked {
 
 no_long_string();
 
-plan tests => repeat_each() * 337;
+plan tests => repeat_each() * 343;
 
 run_tests();
 
@@ -1212,3 +1212,37 @@ my $kept = CORE::join '', map { "X-$_: theirs\r\n" } 6 .. 35, 40;
 . "(?=.*\r\nUser-Agent: kept\r\nCookie: kept=1\r\n)"
 . "(?=.*\r\nReferer: ours\r\n).*\r\n${kept}${written}.*"
 . "\r\n\r\n" . quotemeta('{"a":1}') . '\z'
+
+
+
+=== TEST 50: a mirror that is under way keeps its body where a fallback seals it
+--- config
+    client_body_buffer_size 64k;
+    client_body_in_single_buffer on;
+
+    location /t {
+        mirror /m;
+        error_page 502 = @sealed;
+        proxy_pass http://127.0.0.1:1;
+    }
+
+    location @sealed {
+        envelope_call out;
+        rewrite ^ /decoded break;
+        proxy_pass http://up;
+    }
+
+    location = /m {
+        internal;
+        proxy_pass http://up/mirror5;
+    }
+
+    location /seen {
+        proxy_pass http://up;
+    }
+--- request eval
+["POST /t\n" . main::json_of(30000), "GET /seen/mirror5"]
+--- response_body_like eval
+["^\\{\"n\":\"x{29992}\"\\}\\z", "^1\n\\{\"n\":\"x{29992}\"\\}\n\\z"]
+--- no_error_log
+[alert]

@@ -266,13 +266,18 @@ ngx_http_envelope_body_release(ngx_http_request_t *r,
     ngx_buf_t                      *b;
     ngx_uint_t                      i;
     ngx_envelope_header_t          *header;
+    ngx_http_envelope_ctx_t        *ctx;
     ngx_http_envelope_main_conf_t  *emcf;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
     emcf = ngx_http_get_module_main_conf(r, ngx_http_envelope_module);
 
-    /* subrequests have their parent's, and variables may show a plain one */
+    /*
+     * Subrequests have their parent's, one that was read elsewhere may be on
+     * its way to a mirror, and variables may show a plain one.
+     */
 
-    if (r != r->main || rb == NULL || rb->buf == NULL
+    if (!ctx->own_body || rb == NULL || rb->buf == NULL
         || (job->input.direction == NGX_ENVELOPE_SEAL && emcf->members.nelts))
     {
         return;

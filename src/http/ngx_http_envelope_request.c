@@ -264,6 +264,8 @@ ngx_http_envelope_request_read(ngx_http_request_t *r,
         marks->reading = 1;
     }
 
+    ctx->own_body = (r == r->main && r->request_body == NULL);
+
     rc = ngx_http_read_client_request_body(r, ngx_http_envelope_request_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {

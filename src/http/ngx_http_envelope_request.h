@@ -113,6 +113,7 @@ typedef struct {
     unsigned                       open_timed:1;
 
     unsigned                       request_refused:1;
+    unsigned                       own_body:1;    /* nobody else has got it */
 
     unsigned                       outer:1;       /* place of the filter */
     unsigned                       suspended:1;   /* while the job runs */
