@@ -72,7 +72,7 @@ sub chunked {
 
 no_long_string();
 
-plan tests => repeat_each() * 343;
+plan tests => repeat_each() * 348;
 
 run_tests();
 
@@ -1215,7 +1215,30 @@ my $kept = CORE::join '', map { "X-$_: theirs\r\n" } 6 .. 35, 40;
 
 
 
-=== TEST 50: a mirror that is under way keeps its body where a fallback seals it
+=== TEST 50: a body that came with the header in part, and then in pieces
+--- config
+    client_header_buffer_size 1k;
+    client_body_buffer_size 64k;
+
+    location /t {
+        envelope_call out;
+        proxy_pass http://up/decoded;
+    }
+--- raw_request eval
+my $body = '[' . CORE::join(',', map { $_ * 7919 } 1 .. 4000) . ']';
+
+["POST /t HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+ . 'Content-Length: ' . CORE::length($body) . "\r\n\r\n"
+ . CORE::substr($body, 0, 100),
+ CORE::substr($body, 100, 9999), CORE::substr($body, 10099)]
+--- raw_request_middle_delay
+0.02
+--- response_body eval
+'[' . CORE::join(',', map { $_ * 7919 } 1 .. 4000) . ']'
+
+
+
+=== TEST 51: a mirror that is under way keeps its body where a fallback seals it
 --- config
     client_body_buffer_size 64k;
     client_body_in_single_buffer on;

@@ -20,6 +20,8 @@ static ngx_uint_t ngx_http_envelope_body_in_parts(ngx_http_request_t *r,
     ngx_http_envelope_job_t *job);
 static ngx_int_t ngx_http_envelope_body_parts(ngx_http_envelope_job_t *job,
     ngx_chain_t *in, ngx_envelope_reason_t *reason);
+static ngx_int_t ngx_http_envelope_body_join(ngx_http_request_t *r,
+    ngx_str_t *body);
 static ngx_int_t ngx_http_envelope_body_read(ngx_buf_t *b, u_char *dst,
     ngx_envelope_reason_t *reason);
 static ngx_uint_t ngx_http_envelope_body_within(ngx_buf_t *b,
@@ -57,6 +59,10 @@ ngx_http_envelope_body_gather(ngx_http_request_t *r,
 
     if (ngx_http_envelope_body_in_parts(r, job)) {
         return ngx_http_envelope_body_parts(job, in, reason);
+    }
+
+    if (ngx_http_envelope_body_join(r, body) == NGX_OK) {
+        return NGX_OK;
     }
 
     size = 0;
@@ -146,6 +152,81 @@ ngx_http_envelope_body_parts(ngx_http_envelope_job_t *job, ngx_chain_t *in,
     }
 
     job->input.nparts = part - job->input.parts;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The first bytes of a body came with the header, into a buffer of that; the
+ * others, one read or several, into the next buffer, where nginx was asked to
+ * leave room for the first.  They are put in front there, which takes less
+ * memory than a copy, if the body is known to nobody but us.
+ */
+
+static ngx_int_t
+ngx_http_envelope_body_join(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char                   *p, *end;
+    size_t                    first, rest;
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl, *in;
+    ngx_http_envelope_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_envelope_module);
+
+    if (!ctx->own_body) {
+        return NGX_DECLINED;
+    }
+
+    in = r->request_body->bufs;
+
+    if (!in->buf->temporary || in->buf->in_file) {
+        return NGX_DECLINED;
+    }
+
+    first = in->buf->last - in->buf->pos;
+    p = in->next->buf->pos;
+    end = p;
+    rest = 0;
+
+    for (cl = in->next; cl; cl = cl->next) {
+        b = cl->buf;
+
+        /* what is not temporary is not to be written to */
+
+        if (!b->temporary || b->in_file || b->pos != p + rest) {
+            return NGX_DECLINED;
+        }
+
+        rest += b->last - b->pos;
+        end = b->end;
+    }
+
+    if (p == in->buf->last) {
+
+        /* all of it is in the header's buffer */
+
+        p = in->buf->pos;
+
+    } else if ((size_t) (end - p) - rest >= first) {
+
+        ngx_memmove(p + first, p, rest);
+        ngx_memcpy(p, in->buf->pos, first);
+
+        in = in->next;
+
+    } else {
+        return NGX_DECLINED;
+    }
+
+    in->next = NULL;
+    in->buf->last = p + first + rest;
+
+    r->request_body->bufs = in;
+
+    body->data = p;
+    body->len = first + rest;
 
     return NGX_OK;
 }

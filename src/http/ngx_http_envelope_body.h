@@ -14,8 +14,9 @@
 /*
  * The request body, wherever nginx has put it (buffers, a temporary file or
  * both), as the job's input.  A body in a single buffer is used in place, and
- * so are several buffers where the format has no members; else it is copied
- * into secret memory of the job's pool.  Empty when there is none.  Returns
+ * so are several buffers where the format has no members; what came in front
+ * of a buffer is moved into it, if there is room; else the body is copied into
+ * secret memory of the job's pool.  Empty when there is none.  Returns
  * NGX_ERROR with a reason when it cannot be read.
  */
 

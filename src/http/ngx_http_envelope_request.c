@@ -264,7 +264,10 @@ ngx_http_envelope_request_read(ngx_http_request_t *r,
         marks->reading = 1;
     }
 
-    ctx->own_body = (r == r->main && r->request_body == NULL);
+    if (r == r->main && r->request_body == NULL) {
+        r->request_body_in_single_buf = 1;
+        ctx->own_body = 1;
+    }
 
     rc = ngx_http_read_client_request_body(r, ngx_http_envelope_request_body);
 
