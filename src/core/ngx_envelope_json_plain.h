@@ -167,14 +167,12 @@ typedef struct {
 static ngx_inline void
 ngx_envelope_json_bits(ngx_envelope_json_bits_t *bits, u_char *p)
 {
-    int       i;
-    __m128i   bytes;
-    uint64_t  start, even;
+    int      i;
+    __m128i  bytes;
 
-    const __m128i   quote = _mm_set1_epi8('"');
-    const __m128i   escape = _mm_set1_epi8('\\');
-    const __m128i   space = _mm_set1_epi8(' ');
-    const uint64_t  evens = 0x5555555555555555ULL;
+    const __m128i  quote = _mm_set1_epi8('"');
+    const __m128i  escape = _mm_set1_epi8('\\');
+    const __m128i  space = _mm_set1_epi8(' ');
 
     bits->quote = 0;
     bits->backslash = 0;
@@ -196,16 +194,7 @@ ngx_envelope_json_bits(ngx_envelope_json_bits_t *bits, u_char *p)
                        _mm_movemask_epi8(_mm_cmplt_epi8(bytes, space)) << i;
     }
 
-    /*
-     * In a row of backslashes it is the first one that escapes, the third,
-     * and so on.  Adding the start of each row that starts at an even place
-     * carries through that row and leaves the others as they are.
-     */
-
-    start = bits->backslash & ~(bits->backslash << 1);
-    even = bits->backslash & ~(bits->backslash + (start & evens));
-
-    bits->escape = (even & evens) | (bits->backslash & ~even & ~evens);
+    bits->escape = ngx_envelope_json_escaping(bits->backslash);
 }
 
 
@@ -401,8 +390,8 @@ ngx_envelope_json_copy_blocks(u_char **dst, u_char *p, u_char *last)
 /*
  * Copies up to an escape that is neither of a quote nor of a backslash, or to
  * "last", and leaves out the backslashes of the others; returns where that is
- * and moves *dst behind what it wrote.  There is as much room at *dst as there is to copy; bytes behind
- * what is copied may be written, within that room.
+ * and moves *dst behind what it wrote.  There is as much room at *dst as there
+ * is to copy; bytes behind what is copied may be written, within that room.
  */
 
 static ngx_inline u_char *

@@ -29,6 +29,31 @@
 
 
 /*
+ * Of 64 bytes, a bit for each: the backslashes that escape something, if the
+ * first byte is not itself escaped.
+ */
+
+static ngx_inline uint64_t
+ngx_envelope_json_escaping(uint64_t backslash)
+{
+    uint64_t  start, even;
+
+    const uint64_t  evens = 0x5555555555555555ULL;
+
+    /*
+     * In a row of backslashes it is the first one that escapes, the third,
+     * and so on.  Adding the start of each row that starts at an even place
+     * carries through that row and leaves the others as they are.
+     */
+
+    start = backslash & ~(backslash << 1);
+    even = backslash & ~(backslash + (start & evens));
+
+    return (even & evens) | (backslash & ~even & ~evens);
+}
+
+
+/*
  * A string or a container is long from here on.  Most are not, so all are
  * begun byte by byte, and shorter messages never come here.  That leaves as
  * many bytes of the text in front of what is scanned here: these may be read,
@@ -113,23 +138,10 @@ u_char *ngx_envelope_json_wide_pass(u_char *p, u_char *last, u_char open,
 static ngx_inline uint64_t
 ngx_envelope_json_wide_escaped(uint64_t backslash, uint64_t *carry)
 {
-    uint64_t  first, start, even, escape;
-
-    const uint64_t  evens = 0x5555555555555555ULL;
+    uint64_t  first, escape;
 
     first = *carry;
-    backslash &= ~first;
-
-    /*
-     * In a row of backslashes it is the first one that escapes, the third,
-     * and so on.  Adding the start of each row that starts at an even place
-     * carries through that row and leaves the others as they are.
-     */
-
-    start = backslash & ~(backslash << 1);
-    even = backslash & ~(backslash + (start & evens));
-
-    escape = (even & evens) | (backslash & ~even & ~evens);
+    escape = ngx_envelope_json_escaping(backslash & ~first);
 
     *carry = escape >> 63;
 
