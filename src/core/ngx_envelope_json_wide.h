@@ -138,14 +138,40 @@ u_char *ngx_envelope_json_wide_pass(u_char *p, u_char *last, u_char open,
 static ngx_inline uint64_t
 ngx_envelope_json_wide_escaped(uint64_t backslash, uint64_t *carry)
 {
-    uint64_t  first, escape;
+    uint64_t  first, escape, escaped;
 
     first = *carry;
+    escaped = backslash << 1 | first;
+
+    if ((escaped & backslash) == 0) {
+        *carry = backslash >> 63;
+        return escaped;
+    }
+
     escape = ngx_envelope_json_escaping(backslash & ~first);
 
     *carry = escape >> 63;
 
     return escape << 1 | first;
+}
+
+
+/*
+ * 64 times the byte.  Left to itself a compiler makes that anew in each round
+ * of a loop.
+ */
+
+ngx_envelope_json_wide_target
+static ngx_inline __m512i
+ngx_envelope_json_wide_fill(char ch)
+{
+    __m512i  bytes;
+
+    bytes = _mm512_set1_epi8(ch);
+
+    __asm__ ("" : "+v" (bytes));
+
+    return bytes;
 }
 
 

@@ -4,64 +4,23 @@
  */
 
 
-#include "ngx_envelope_json_wide.h"
-#include "ngx_envelope_json_plain.h"
+#include "ngx_envelope_json_wide_tokens.h"
 #include "ngx_envelope_json.h"
 
 
 #if (NGX_ENVELOPE_JSON_WIDE)
 
-/*
- * Outside of strings and numbers JSON is a row of tokens.  They are found in
- * the text 64 bytes at a time and put side by side, a byte for each; then the
- * grammar is judged 64 tokens at a time.  But for which container it is in,
- * all about a token can be told from itself and the two in front of it.
- */
+/* so many blocks are looked at together at first */
 
-typedef enum {
-    NGX_ENVELOPE_JSON_OBJECT_OPEN = 0,
-    NGX_ENVELOPE_JSON_ARRAY_OPEN,
-    NGX_ENVELOPE_JSON_OBJECT_CLOSE,
-    NGX_ENVELOPE_JSON_ARRAY_CLOSE,
-    NGX_ENVELOPE_JSON_COLON,
-    NGX_ENVELOPE_JSON_COMMA,
-    NGX_ENVELOPE_JSON_QUOTED,       /* a string: its first quote */
-    NGX_ENVELOPE_JSON_BARE,         /* a number, true, false, null, or what
-                                       is none of them: its first byte */
-    NGX_ENVELOPE_JSON_SPACE         /* is no token */
-} ngx_envelope_json_token_e;
-
-
-/* so many blocks of 64 bytes are judged together: at first, and at most */
-
-#define NGX_ENVELOPE_JSON_WIDE_FIRST   2
-#define NGX_ENVELOPE_JSON_WIDE_BLOCKS  64
+#define NGX_ENVELOPE_JSON_WIDE_FIRST  2
 
 
 typedef struct {
-    u_char      *p;           /* the next block */
-    u_char      *last;
-    uint64_t     valid;       /* which of its bytes are to be looked at */
-
-    /* what is known of the byte at p */
-
-    uint64_t     string;      /* all ones: it is in a string */
-    uint64_t     escaped;     /* 1: it is behind a backslash */
-    uint64_t     bare;        /* 1: it is behind a byte of a bare token */
-    uint64_t     open;        /* 1: it is behind a byte that is not ASCII */
-
     ngx_uint_t   level;       /* containers open */
     ngx_uint_t   levels;      /* at most */
     u_char       kind[NGX_ENVELOPE_JSON_DEPTH_MAX + 1];
                               /* what opened them; the first is 1 */
-
-    size_t       blocks;      /* that were looked at together */
-    size_t       n;           /* their tokens, from the 64th on; in front are
-                                 the last two of the blocks before */
-    u_char       tokens[64 + NGX_ENVELOPE_JSON_WIDE_BLOCKS * 64];
-    uint64_t     places[NGX_ENVELOPE_JSON_WIDE_BLOCKS];
-                              /* where they start in each block */
-} ngx_envelope_json_wide_t;
+} ngx_envelope_json_wide_nest_t;
 
 
 /* of 64 tokens, a bit for each: the first one is the lowest */
@@ -73,31 +32,15 @@ typedef struct {
 } ngx_envelope_json_wide_bits_t;
 
 
-static ngx_int_t ngx_envelope_json_wide_find(ngx_envelope_json_wide_t *wide,
-    size_t blocks);
-static ngx_uint_t ngx_envelope_json_wide_are_escapes(u_char *p, u_char *last,
-    uint64_t letters);
-static ngx_uint_t ngx_envelope_json_wide_is_bare(u_char *p, u_char *last);
-static ngx_int_t ngx_envelope_json_wide_judge(ngx_envelope_json_wide_t *wide,
-    size_t *end);
-static ngx_int_t ngx_envelope_json_wide_nest(ngx_envelope_json_wide_t *wide,
-    size_t i, ngx_envelope_json_wide_bits_t *bits, size_t *end);
+static u_char *ngx_envelope_json_wide_close(ngx_envelope_json_wide_t *wide,
+    ngx_envelope_json_wide_nest_t *nest);
+static ngx_int_t ngx_envelope_json_wide_grammar(ngx_envelope_json_wide_t *wide,
+    ngx_envelope_json_wide_nest_t *nest, size_t *end);
+static ngx_int_t ngx_envelope_json_wide_nest(
+    ngx_envelope_json_wide_nest_t *nest, u_char *tokens,
+    ngx_envelope_json_wide_bits_t *bits, size_t *end);
 static u_char *ngx_envelope_json_wide_place(ngx_envelope_json_wide_t *wide,
     u_char *p, size_t token);
-
-
-/* by the byte that a token starts with */
-
-static const u_char  ngx_envelope_json_wide_token[128] = {
-    7, 7, 7, 7, 7, 7, 7, 7,  7, 8, 8, 7, 7, 8, 7, 7,  /* HT LF CR */
-    7, 7, 7, 7, 7, 7, 7, 7,  7, 7, 7, 7, 7, 7, 7, 7,
-    8, 7, 6, 7, 7, 7, 7, 7,  7, 7, 7, 7, 5, 7, 7, 7,  /* space " , */
-    7, 7, 7, 7, 7, 7, 7, 7,  7, 7, 4, 7, 7, 7, 7, 7,  /* : */
-    7, 7, 7, 7, 7, 7, 7, 7,  7, 7, 7, 7, 7, 7, 7, 7,
-    7, 7, 7, 7, 7, 7, 7, 7,  7, 7, 7, 1, 7, 3, 7, 7,  /* [ ] */
-    7, 7, 7, 7, 7, 7, 7, 7,  7, 7, 7, 7, 7, 7, 7, 7,
-    7, 7, 7, 7, 7, 7, 7, 7,  7, 7, 7, 0, 7, 2, 7, 7   /* { } */
-};
 
 
 /* sets of tokens */
@@ -174,234 +117,84 @@ static const u_char  ngx_envelope_json_wide_array[16] = {
 };
 
 
-ngx_envelope_json_wide_target
 u_char *
 ngx_envelope_json_wide_pass(u_char *p, u_char *last, u_char open,
     ngx_uint_t levels)
 {
-    size_t                     n, end;
-    ngx_int_t                  rc;
-    ngx_envelope_json_wide_t   wide;
+    u_char                         *end;
+    ngx_envelope_json_wide_t        wide;
+    ngx_envelope_json_wide_nest_t   nest;
 
     if (levels == 0) {
         return NULL;
     }
 
-    wide.valid = ngx_envelope_json_wide_align(&p);
+    wide.before = ~ngx_envelope_json_wide_align(&p);
     wide.p = p;
     wide.last = last;
     wide.string = 0;
     wide.escaped = 0;
-    wide.bare = 0;
+    wide.inside = 0;
     wide.open = 0;
-    wide.level = 1;
-    wide.levels = levels;
-    wide.kind[1] = ngx_envelope_json_wide_token[open];
+    wide.values_len = 0;
 
     /* whatever value is in front of p, the same may follow */
 
     wide.tokens[62] = NGX_ENVELOPE_JSON_SPACE;
     wide.tokens[63] = NGX_ENVELOPE_JSON_BARE;
 
+    nest.level = 1;
+    nest.levels = levels;
+    nest.kind[1] = ngx_envelope_json_wide_token[open];
+
+    end = ngx_envelope_json_wide_close(&wide, &nest);
+
+    /* these are of the text itself, which may have been encrypted */
+
+    ngx_explicit_memzero(wide.values, sizeof(wide.values));
+
+    return end;
+}
+
+
+/* the bracket that closes the container, or NULL */
+
+static u_char *
+ngx_envelope_json_wide_close(ngx_envelope_json_wide_t *wide,
+    ngx_envelope_json_wide_nest_t *nest)
+{
+    size_t      n, end;
+    u_char     *p;
+    ngx_int_t   rc;
+
     n = NGX_ENVELOPE_JSON_WIDE_FIRST;
 
     for ( ;; ) {
-        p = wide.p;
+        p = wide->p;
 
-        if (ngx_envelope_json_wide_find(&wide, n) != NGX_OK) {
+        if (ngx_envelope_json_wide_find(wide, n) != NGX_OK) {
             return NULL;
         }
 
-        rc = ngx_envelope_json_wide_judge(&wide, &end);
+        rc = ngx_envelope_json_wide_grammar(wide, nest, &end);
 
         if (rc == NGX_DONE) {
-            return ngx_envelope_json_wide_place(&wide, p, end);
+            return (ngx_envelope_json_wide_all_values(wide) == NGX_OK)
+                   ? ngx_envelope_json_wide_place(wide, p, end) : NULL;
         }
 
-        if (rc != NGX_OK || wide.p == last) {
+        if (rc != NGX_OK
+            || wide->p == wide->last
+            || ngx_envelope_json_wide_most_values(wide) != NGX_OK)
+        {
             return NULL;
         }
 
-        wide.tokens[62] = wide.tokens[64 + wide.n - 2];
-        wide.tokens[63] = wide.tokens[64 + wide.n - 1];
+        wide->tokens[62] = wide->tokens[64 + wide->n - 2];
+        wide->tokens[63] = wide->tokens[64 + wide->n - 1];
 
         n = ngx_min(n * 2, NGX_ENVELOPE_JSON_WIDE_BLOCKS);
     }
-}
-
-
-/*
- * Of a block at p those bytes that stand in a string, its first quote
- * included, and the quotes that begin or end one; NGX_DECLINED if there is
- * something wrong in a string, or something in none that must be in one.
- */
-
-ngx_envelope_json_wide_target
-static ngx_inline ngx_int_t
-ngx_envelope_json_wide_strings(ngx_envelope_json_wide_t *wide, u_char *p,
-    __m512i bytes, uint64_t *string, uint64_t *quote)
-{
-    uint64_t  backslash, control, other, escaped, special;
-
-    *quote = wide->valid & _mm512_cmpeq_epi8_mask(bytes,
-                                                  _mm512_set1_epi8('"'));
-    backslash = wide->valid & _mm512_cmpeq_epi8_mask(bytes,
-                                                     _mm512_set1_epi8('\\'));
-    control = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(' '));
-    other = wide->valid & _mm512_movepi8_mask(bytes);
-
-    if (backslash | wide->escaped) {
-        escaped = ngx_envelope_json_wide_escaped(backslash, &wide->escaped);
-        special = escaped & ~(*quote | backslash);
-
-        if (special
-            && !ngx_envelope_json_wide_are_escapes(p, wide->last, special))
-        {
-            return NGX_DECLINED;
-        }
-
-        *quote &= ~escaped;
-    }
-
-    if (other | wide->open) {
-
-        if (ngx_envelope_json_wide_not_utf8(p, wide->last - p)) {
-            return NGX_DECLINED;
-        }
-
-        wide->open = other >> 63;
-    }
-
-    /* in a string is what an odd number of quotes is in front of, or on */
-
-    *string = wide->string
-              ^ (uint64_t) _mm_cvtsi128_si64(
-                     _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t) *quote),
-                                          _mm_set1_epi8(-1), 0));
-
-    wide->string = (uint64_t) ((int64_t) *string >> 63);
-
-    return ((control & *string) | (other & ~*string)) ? NGX_DECLINED : NGX_OK;
-}
-
-
-/* the tokens of the next blocks */
-
-ngx_envelope_json_wide_target
-static ngx_int_t
-ngx_envelope_json_wide_find(ngx_envelope_json_wide_t *wide, size_t blocks)
-{
-    size_t     i;
-    u_char    *p, *token;
-    __m512i    bytes, kinds;
-    uint64_t   quote, string, outside, bare, before, place;
-
-    const __m512i  kind_bare = _mm512_set1_epi8(NGX_ENVELOPE_JSON_BARE);
-    const __m512i  kind_quoted = _mm512_set1_epi8(NGX_ENVELOPE_JSON_QUOTED);
-
-    token = wide->tokens + 64;
-
-    for (i = 0; i < blocks && wide->p < wide->last; i++) {
-        p = wide->p;
-        bytes = ngx_envelope_json_wide_load(p, wide->last - p);
-
-        if (ngx_envelope_json_wide_strings(wide, p, bytes, &string, &quote)
-            != NGX_OK)
-        {
-            return NGX_DECLINED;
-        }
-
-        kinds = ngx_envelope_json_wide_look(ngx_envelope_json_wide_token,
-                                            bytes);
-
-        /* what is bare is one token, and starts where none is in front */
-
-        outside = wide->valid & ~string;
-        wide->valid = ~(uint64_t) 0;
-
-        bare = outside & _mm512_cmpeq_epi8_mask(kinds, kind_bare);
-        before = bare << 1 | wide->bare;
-        wide->bare = bare >> 63;
-        bare &= ~before;
-
-        /* kinds below that of strings are characters of their own */
-
-        place = (outside & _mm512_cmplt_epu8_mask(kinds, kind_quoted))
-                | (quote & string) | bare;
-
-        wide->places[i] = place;
-
-        _mm512_storeu_si512((void *) token,
-                            _mm512_maskz_compress_epi8(place, kinds));
-        token += _mm_popcnt_u64(place);
-
-        for ( /* void */ ; bare; bare = _blsr_u64(bare)) {
-            if (!ngx_envelope_json_wide_is_bare(p + _tzcnt_u64(bare),
-                                                wide->last))
-            {
-                return NGX_DECLINED;
-            }
-        }
-
-        wide->p += ngx_min(wide->last - p, 64);
-    }
-
-    wide->blocks = i;
-    wide->n = token - (wide->tokens + 64);
-
-    return NGX_OK;
-}
-
-
-/* of a block at p, all bytes that a backslash is in front of */
-
-static ngx_uint_t
-ngx_envelope_json_wide_are_escapes(u_char *p, u_char *last, uint64_t letters)
-{
-    u_char  *wrong;
-
-    for ( /* void */ ; letters; letters &= letters - 1) {
-        if (ngx_envelope_json_escape_end(p + __builtin_ctzll(letters), last,
-                                         &wrong)
-            == NULL)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-/* whether that is a number or a word that ends with the token */
-
-static ngx_uint_t
-ngx_envelope_json_wide_is_bare(u_char *p, u_char *last)
-{
-    u_char  *wrong;
-
-    switch (*p) {
-
-    case 't':
-        p = (last - p >= 4 && ngx_memcmp(p, "true", 4) == 0) ? p + 4 : NULL;
-        break;
-
-    case 'f':
-        p = (last - p >= 5 && ngx_memcmp(p, "false", 5) == 0) ? p + 5 : NULL;
-        break;
-
-    case 'n':
-        p = (last - p >= 4 && ngx_memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
-        break;
-
-    default:
-        p = ngx_envelope_json_number_end(p, last, &wrong);
-    }
-
-    return p != NULL
-           && (p == last
-               || (*p < 0x80 && ngx_envelope_json_wide_token[*p]
-                                != NGX_ENVELOPE_JSON_BARE));
 }
 
 
@@ -413,7 +206,8 @@ ngx_envelope_json_wide_is_bare(u_char *p, u_char *last)
 
 ngx_envelope_json_wide_target
 static ngx_int_t
-ngx_envelope_json_wide_judge(ngx_envelope_json_wide_t *wide, size_t *end)
+ngx_envelope_json_wide_grammar(ngx_envelope_json_wide_t *wide,
+    ngx_envelope_json_wide_nest_t *nest, size_t *end)
 {
     size_t                         i;
     u_char                        *token;
@@ -460,7 +254,11 @@ ngx_envelope_json_wide_judge(ngx_envelope_json_wide_t *wide, size_t *end)
                              _mm512_set1_epi8(NGX_ENVELOPE_JSON_IS_OPEN
                                               | NGX_ENVELOPE_JSON_IS_CLOSE));
 
-        rc = ngx_envelope_json_wide_nest(wide, i, &bits, end);
+        rc = ngx_envelope_json_wide_nest(nest, token, &bits, end);
+
+        if (rc == NGX_DONE) {
+            *end += i;
+        }
 
         if (rc != NGX_OK) {
             return rc;
@@ -478,16 +276,16 @@ ngx_envelope_json_wide_judge(ngx_envelope_json_wide_t *wide, size_t *end)
 
 ngx_envelope_json_wide_target
 static ngx_inline ngx_int_t
-ngx_envelope_json_wide_nest(ngx_envelope_json_wide_t *wide, size_t i,
-    ngx_envelope_json_wide_bits_t *bits, size_t *end)
+ngx_envelope_json_wide_nest(ngx_envelope_json_wide_nest_t *nest,
+    u_char *tokens, ngx_envelope_json_wide_bits_t *bits, size_t *end)
 {
     u_char      token;
     uint64_t    brackets, wrong, upto;
     ngx_uint_t  level;
 
-    level = wide->level;
+    level = nest->level;
 
-    wrong = (wide->kind[level] == NGX_ENVELOPE_JSON_OBJECT_OPEN)
+    wrong = (nest->kind[level] == NGX_ENVELOPE_JSON_OBJECT_OPEN)
             ? bits->in_array : bits->in_object;
 
     for (brackets = bits->brackets; brackets; brackets = _blsr_u64(brackets)) {
@@ -497,27 +295,27 @@ ngx_envelope_json_wide_nest(ngx_envelope_json_wide_t *wide, size_t i,
             return NGX_DECLINED;
         }
 
-        token = wide->tokens[64 + i + _tzcnt_u64(brackets)];
+        token = tokens[_tzcnt_u64(brackets)];
 
         if (token <= NGX_ENVELOPE_JSON_ARRAY_OPEN) {
 
-            if (level == wide->levels) {
+            if (level == nest->levels) {
                 return NGX_DECLINED;
             }
 
-            wide->kind[++level] = token;
+            nest->kind[++level] = token;
 
         } else if (--level == 0) {
-            *end = i + _tzcnt_u64(brackets);
+            *end = _tzcnt_u64(brackets);
             return NGX_DONE;
         }
 
-        wrong = (wide->kind[level] == NGX_ENVELOPE_JSON_OBJECT_OPEN)
+        wrong = (nest->kind[level] == NGX_ENVELOPE_JSON_OBJECT_OPEN)
                 ? bits->in_array : bits->in_object;
         wrong &= ~upto;
     }
 
-    wide->level = level;
+    nest->level = level;
 
     return wrong ? NGX_DECLINED : NGX_OK;
 }

@@ -306,6 +306,161 @@ test_random(void)
 }
 
 
+/*
+ * Numbers and words are judged apart from the rest, one behind another, 64
+ * bytes at a time.  The digits in front of one move it to each of these places.
+ */
+
+static ngx_uint_t
+judged_value(const char *value, size_t len, size_t place, ngx_uint_t *taken)
+{
+    size_t         n;
+    static u_char  text[4096];
+
+    n = lead(text, LONG + place % 7);
+
+    text[n++] = ',';
+    memset(text + n, '7', place);
+    n += place;
+
+    text[n++] = ',';
+    memcpy(text + n, value, len);
+    n += len;
+
+    n += trail(text + n);
+
+    return judged(text, n, LONG + place % 7 + 3, 0, taken);
+}
+
+
+static void
+test_numbers(void)
+{
+    char         value[8];
+    size_t       len, i, n, rest;
+    ngx_uint_t   count, wrong, taken, all;
+
+    static const char    letters[] = "09-+.eE";
+    static const size_t  base = sizeof(letters) - 1;
+
+    wrong = 0;
+    taken = 0;
+    all = 0;
+    count = 1;
+
+    /* all of up to four characters, and some of up to eight */
+
+    for (len = 1; len <= 8; len++) {
+        count = (len <= 4) ? count * base : 1500;
+
+        for (i = 0; i < count; i++, all++) {
+            for (n = 0, rest = i; n < len; n++, rest /= base) {
+                value[n] = letters[(len <= 4) ? rest % base : rnd(base)];
+            }
+
+            if (!judged_value(value, len, 1 + all % 62, &taken)) {
+                wrong++;
+                diag("%.*s at %d", (int) len, value, (int) (1 + all % 62));
+            }
+        }
+    }
+
+    is_int(wrong, 0, "%d rows of digits and signs: one opinion", (int) all);
+    ok(taken > 100 && taken < all / 4, "%d were numbers", (int) taken);
+}
+
+
+static void
+test_words(void)
+{
+    char         value[16];
+    size_t       len, place, i;
+    ngx_uint_t   k, ch, wrong, taken, words;
+
+    static const char  *are[] = { "true", "false", "null" };
+
+    wrong = 0;
+    taken = 0;
+    words = 0;
+
+    for (k = 0; k < 3; k++) {
+        len = strlen(are[k]);
+        strcpy(value, are[k]);
+
+        for (place = 1; place < 63; place++, words++) {
+            wrong += !judged_value(value, len, place, &taken);
+        }
+
+        for (i = 0; i < len; i++) {
+            for (ch = ' '; ch < 0x7f; ch++) {
+                value[i] = (char) ch;
+                wrong += !judged_value(value, len, 1 + ch % 62, &taken);
+                words += (value[i] == are[k][i]);
+
+                memcpy(value + i + 1, are[k] + i, len - i + 1);
+                wrong += !judged_value(value, len + 1, 1 + ch % 62, &taken);
+                words += (ch == ' ' && i == 0);
+
+                strcpy(value, are[k]);
+            }
+
+            memcpy(value + i, are[k] + i + 1, len - i);
+            wrong += !judged_value(value, len - 1, 1 + i, &taken);
+            strcpy(value, are[k]);
+        }
+    }
+
+    is_int(wrong, 0, "words and what is nearly one: one opinion");
+    is_int(taken, words, "%d were words", (int) words);
+}
+
+
+/* such a number goes from one of the rows of blocks into another, or is long */
+
+static void
+test_long_numbers(void)
+{
+    u_char      *text;
+    size_t       len, n, at, from;
+    ngx_uint_t   wrong, taken;
+
+    text = malloc(1 << 15);
+    wrong = 0;
+    taken = 0;
+
+    for (n = 1; n < 140; n++) {
+        len = lead(text, LONG);
+        from = len;
+
+        do {
+            text[len++] = ',';
+            at = len;
+            memset(text + len, '1', n);
+            len += n;
+        } while (len < 3 * 64 * 64);
+
+        text[len++] = ']';
+
+        /* all of them are shorter than 64 bytes, or they are not judged so */
+
+        wrong += !judged(text, len, n < 64 ? from : 0, 0, &taken);
+
+        if (n > 1) {
+            text[at] = '0';
+            wrong += !judged(text, len, 0, 0, &taken);
+            text[at] = '1';
+            text[from + 1 + len / 2 / (n + 1) * (n + 1)] = '0';
+            wrong += !judged(text, len, 0, 0, &taken);
+        }
+    }
+
+    is_int(wrong, 0, "numbers of up to 139 digits: one opinion");
+    is_int(taken, 139, "each was taken once");
+
+    free(text);
+}
+
+
 /* the deepest that is allowed begins in the array behind a long string */
 
 static void
@@ -713,6 +868,9 @@ main(void)
     test_nul();
     test_bytes();
     test_random();
+    test_numbers();
+    test_words();
+    test_long_numbers();
     test_depth();
     test_utf8();
     test_pairs();
