@@ -403,7 +403,7 @@ ngx_envelope_json_copy(u_char **dst, u_char *p, u_char *last)
     size_t   len;
 #endif
 
-    if (last - p >= NGX_ENVELOPE_JSON_LONG && ngx_envelope_json_wide()) {
+    if (last - p >= NGX_ENVELOPE_JSON_DECODE && ngx_envelope_json_wide()) {
         return ngx_envelope_json_wide_decode(dst, p, last);
     }
 

@@ -63,6 +63,10 @@ ngx_envelope_json_escaping(uint64_t backslash)
 
 #define NGX_ENVELOPE_JSON_LONG  256
 
+/* to decode it, a string need not be that long: half a block pays off */
+
+#define NGX_ENVELOPE_JSON_DECODE  32
+
 
 #if (NGX_ENVELOPE_JSON_WIDE)
 

@@ -655,7 +655,7 @@ test_decode(void)
         text[len++] = '"';
         dense = 1 + rnd(1 << rnd(8));
 
-        while (len < 3 * LONG + i % 64) {
+        while (len < (i % 2 ? 3 * LONG : 20) + i / 2 % 64) {
 
             if (rnd((uint32_t) dense)) {
                 text[len++] = 'x';
@@ -701,7 +701,7 @@ static void
 test_decode_bad(void)
 {
     u_char      *text;
-    size_t       len, place;
+    size_t       len, place, from;
     ngx_str_t    quoted, dst;
     ngx_uint_t   i, wrong;
 
@@ -720,14 +720,15 @@ test_decode_bad(void)
             memset(text, 'n', 4096);
             text[0] = '"';
             text[1] = '\\';
-            len = 2 * LONG + place;
+            from = (place % 3 ? 2 * LONG : 8) + place;
+            len = from;
             memcpy(text + len, bad[i], strlen(bad[i]));
             len += strlen(bad[i]) + (place % 2) * (place + 1);
 
             /* what ends with a backslash would escape an n */
 
             if (bad[i][strlen(bad[i]) - 1] == '\\') {
-                len = 2 * LONG + place + strlen(bad[i]);
+                len = from + strlen(bad[i]);
             }
 
             text[len++] = '"';
