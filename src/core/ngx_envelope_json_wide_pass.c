@@ -199,6 +199,9 @@ ngx_envelope_json_wide_close(ngx_envelope_json_wide_t *wide,
 
 
 /*
+ * But for which container it is in, all about a token can be told from itself
+ * and the two in front of it.
+ *
  * The tokens that were found: NGX_DONE if one of them closes the container
  * that it began in, *end, and all in front of that is right; NGX_OK if all
  * are right so far.

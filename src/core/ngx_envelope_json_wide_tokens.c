@@ -40,10 +40,12 @@ static ngx_uint_t ngx_envelope_json_wide_are_escapes(u_char *p, u_char *last,
     uint64_t letters);
 
 
-/* of bytes that a block seldom has; and of those that only a string may have */
+/*
+ * Of what a block seldom has the highest bit is set, as it is in a byte that
+ * is not ASCII; this one is of what may be in a string only.
+ */
 
-#define NGX_ENVELOPE_JSON_SELDOM  0x80
-#define NGX_ENVELOPE_JSON_INNER   0x40
+#define NGX_ENVELOPE_JSON_INNER  0x40
 
 
 const u_char  ngx_envelope_json_wide_token[128] = {
