@@ -150,7 +150,11 @@ ngx_envelope_json_wide_pick(u_char *p, uint64_t which, __m512i bytes)
 }
 
 
-/* NGX_DECLINED if a byte of the block stands where it cannot */
+/*
+ * Puts the block's tokens and values behind those that are there; "bares" and
+ * "quoteds" are 64 times these tokens.  NGX_DECLINED if a byte of the block
+ * stands where it cannot.
+ */
 
 ngx_envelope_json_wide_target
 static ngx_inline ngx_int_t
