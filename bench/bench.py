@@ -43,6 +43,7 @@ else to do, and through one with 20 connections of RSA-4096 answers to open.
   bench/run --only a-request-2048 --rounds 1                 half a minute
   bench/run --module old.so --module build/new.so            side by side
   bench/run --only e-webhook-200 --perf                      where time goes
+  bench/run --only e-webhook-200 --counts                    instructions
 """
 
 import argparse
@@ -59,6 +60,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 sys.path.insert(0, HERE)
 
+import counts                                                 # noqa: E402
 import load                                                   # noqa: E402
 import report                                                 # noqa: E402
 from measure import Bench                                     # noqa: E402
@@ -102,6 +104,9 @@ def options():
                    help="measure what the bare operations cost inside nginx")
     p.add_argument("--perf", action="store_true",
                    help="no table: perf's samples of the worker")
+    p.add_argument("--counts", action="store_true",
+                   help="no table of times: what valgrind counts in the "
+                   "worker, the kernel and AVX-512 left out")
     p.add_argument("--json", metavar="FILE", help="all rounds' figures")
     p.add_argument("--strict", action="store_true",
                    help="exit status 1 if a target is missed")
@@ -179,6 +184,13 @@ def profile(bench, names):
         print()
 
 
+def count(bench, names):
+    counts.head()
+    for name in names:
+        for who, figures in bench.counts(name):
+            counts.line(name, who, figures)
+
+
 def table(bench, names, a):
     """Prints as it goes.  Whether all worked, whether all targets were
     reached."""
@@ -222,6 +234,9 @@ def main():
                    a.seconds, a.connections) as bench:
             if a.perf:
                 profile(bench, a.only)
+                return 0
+            if a.counts:
+                count(bench, [n for n in a.only if n != "neighbour"])
                 return 0
             worked, good = table(bench, a.only, a)
     except Fault as e:

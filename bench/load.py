@@ -73,29 +73,44 @@ class Wrk:
                     got["p99"] / 1e6)
 
 
-def paced(core, port, path, body, headers, pause, seconds):
+class Client:
+    """with Client(..) as client: one connection; client.ask() has one request
+    answered, with 200."""
+
+    def __init__(self, port, path, body, headers):
+        request = "%s /%s HTTP/1.1\r\nHost: localhost\r\n" % (
+            "GET" if body is None else "POST", path)
+        if body is not None:
+            request += "Content-Type: application/json\r\n"
+            request += "Content-Length: %d\r\n" % len(body)
+        request += "".join("%s: %s\r\n" % header for header in headers)
+        self.request = request.encode() + b"\r\n" + (body or b"")
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def ask(self):
+        self.socket.sendall(self.request)
+        _answer(self.socket)
+
+
+def paced(core, client, pause, seconds):
     """Requests one at a time, each so many seconds after the answer to the
     one before.  It waits in a loop: who sleeps is woken too late."""
-    request = "%s /%s HTTP/1.1\r\nHost: localhost\r\n" % (
-        "GET" if body is None else "POST", path)
-    if body is not None:
-        request += "Content-Type: application/json\r\n"
-        request += "Content-Length: %d\r\n" % len(body)
-    request += "".join("%s: %s\r\n" % header for header in headers)
-    request = request.encode() + b"\r\n" + (body or b"")
-
     everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
-        with socket.create_connection(("127.0.0.1", port)) as s:
-            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            until = time.perf_counter() + seconds
-            while time.perf_counter() < until:
-                s.sendall(request)
-                _answer(s)
-                ready = time.perf_counter() + pause
-                while time.perf_counter() < ready:
-                    pass
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            client.ask()
+            ready = time.perf_counter() + pause
+            while time.perf_counter() < ready:
+                pass
     finally:
         os.sched_setaffinity(0, everywhere)
 
@@ -107,7 +122,7 @@ def _answer(s):
     head, _, rest = got.partition(b"\r\n\r\n")
     length = re.search(rb"^Content-Length: (\d+)\r?$", head, re.M | re.I)
     if not head.startswith(b"HTTP/1.1 200 ") or not length:
-        raise Fault("a paced request was answered:\n" + head.decode())
+        raise Fault("a request was answered:\n" + head.decode())
     left = int(length[1]) - len(rest)
     while left > 0:
         left -= len(_more(s))

@@ -2,10 +2,12 @@
 
 import http.client
 import os
+import signal
 import time
 from collections import namedtuple
 from statistics import median
 
+import counts
 import load
 from servers import PROXY, Fault, Nginx, Ports, Upstream, Witness
 from workloads import DONE, WORKLOADS, Keys
@@ -24,6 +26,12 @@ LONG_BITS = 4096
 LONG_SLICE = 0.25
 SHORT_SLICE = 0.1
 BARE = 0.5
+
+# Requests whose instructions are counted, and those before: with a private key
+# multiples of 32, after which OpenSSL makes its blinding anew
+COUNTED = 512
+PRIVATE_COUNTED = 32
+WARM_COUNTED = 64
 
 # The workload beside plain requests, and its connections
 BUSY = "a-response-4096"
@@ -222,11 +230,15 @@ class Bench:
         cpu = server.idle() - before
         return Run(cpu / (self.upstream.count() - done), *got)._asdict()
 
+    def _client(self, w, server, name):
+        return load.Client(server.port, name, w.body,
+                           [w.header] if w.header else [])
+
     def _paced(self, w, server, name, pause, seconds):
         """Seconds of CPU a request, with pauses between them."""
         before, done = server.idle(), self.upstream.count()
-        load.paced(self.load_core, server.port, name, w.body,
-                   [w.header] if w.header else [], pause, seconds)
+        with self._client(w, server, name) as client:
+            load.paced(self.load_core, client, pause, seconds)
         cpu = server.idle() - before
         return cpu / (self.upstream.count() - done)
 
@@ -329,6 +341,40 @@ class Bench:
         if bits and bits not in self.speeds:
             self.speeds[bits] = load.speed(self.core, bits)
         return self.speeds.get(bits)
+
+    # what is executed
+
+    def counts(self, name):
+        """Yields who and what counts.summary() says, of each nginx."""
+        w = WORKLOADS[name](self.keys)
+        self.words(w, name)
+        variants = self.variants(both=False)
+        ours = [("#%d" % v.number if len(variants) > 1 else "ours",
+                 self._module(w, v)) for v in variants]
+        floor = []
+        if self.floor and w.bare:
+            floor = [("floor", self._floor(w, variants[0].threads))]
+        everybody = [("plain", self._plain())] + floor + ours
+
+        for who, server in everybody:
+            yield who, self._counted(w, server, name)
+        self._stop([server for _, server in everybody])
+
+    def _counted(self, w, server, name):
+        """A run with more requests than another has no more of all else."""
+        server.stop()
+        os.chmod(server.directory, 0o777)       # a worker writes there
+        server.under = counts.under(server.directory)
+        found = []
+        more = PRIVATE_COUNTED if w.private else COUNTED
+        for requests in (WARM_COUNTED, WARM_COUNTED + more):
+            server.start()
+            with self._client(w, server, name) as client:
+                for _ in range(requests):
+                    client.ask()
+            server.stop(signal.SIGQUIT)         # callgrind has time to write
+            found.append(counts.read(server.directory, server.worker))
+        return counts.summary(*found, more)
 
     # plain requests through a worker that is busy with others
 

@@ -3,6 +3,7 @@
 import glob
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -100,10 +101,12 @@ class Nginx:
                 user="user www-data;" if os.geteuid() == 0 else "",
                 http=http, port=port, locations=locations))
         self.master = self.worker = None
+        self.under = ()         # words before the command
         self.peak = 0
 
     def command(self, *more):
-        return (nginx_binary(), "-p", self.directory, "-c", self.conf) + more
+        return (*self.under, nginx_binary(), "-p", self.directory,
+                "-c", self.conf, *more)
 
     def test(self):
         """nginx -t: (whether it is right, what it says)"""
@@ -139,9 +142,9 @@ class Nginx:
         self.stop()
         self.start()
 
-    def stop(self):
+    def stop(self, how=signal.SIGTERM):
         if self.master and self.master.poll() is None:
-            self.master.terminate()
+            self.master.send_signal(how)
             try:
                 self.master.wait(START)
             except subprocess.TimeoutExpired:
