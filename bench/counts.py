@@ -2,6 +2,7 @@
 and whatever else that does meanwhile."""
 
 import os
+import re
 import shutil
 from collections import Counter
 
@@ -17,7 +18,7 @@ CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", "--dump-line=no",
 EVENTS = {"instructions": ("Ir",), "I1": ("I1mr",), "D1": ("D1mr", "D1mw"),
           "branches": ("Bcm", "Bim")}
 
-OBJECTS = ("nginx", "libc", "libcrypto", "envelope")
+OBJECTS = ("nginx", "libcrypto", "module", "others")
 
 LINE = "%-30s %-6s |%8s %7s %9s %9s %9s |%7s %7s %9s"
 
@@ -30,12 +31,16 @@ def under(directory):
 
 
 def _object(path):
-    """Which of OBJECTS it is."""
+    """Which of OBJECTS it is.  A module may have any name, see --module."""
     name = os.path.basename(path)
-    for known in ("envelope", "libcrypto", "nginx"):
-        if known in name:
-            return known
-    return "libc"       # and libpthread, ld.so
+    if name == "nginx":
+        return "nginx"
+    if name.startswith("libcrypto.so"):
+        return "libcrypto"
+    if "envelope" in name or not re.search(r"^lib.*\.so|^ld|valgrind|floor|^$",
+                                           name.replace("???", "")):
+        return "module"
+    return "others"     # libc, most of all
 
 
 def read(directory, pid):
