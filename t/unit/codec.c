@@ -4,6 +4,7 @@
 
 #include "shim.h"
 #include "tap.h"
+#include "rnd.h"
 #include "ngx_envelope_codec.h"
 
 
@@ -28,18 +29,6 @@ static codec_t  codecs[] = {
 
 
 static ngx_envelope_reason_t  reason;
-static uint32_t               seed = 20240917;
-
-
-static uint32_t
-rnd(uint32_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-
-    return seed % n;
-}
 
 
 static size_t

@@ -11,6 +11,7 @@
 
 #include "shim.h"
 #include "tap.h"
+#include "rnd.h"
 #include "ngx_envelope_json.h"
 
 #include <ctype.h>
@@ -19,18 +20,6 @@
 static ngx_envelope_reason_t   reason;
 static ngx_envelope_node_t    *root;
 static ngx_pool_t             *pool;
-static uint32_t                seed = 77123;
-
-
-static uint32_t
-rnd(uint32_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-
-    return seed % n;
-}
 
 
 static void

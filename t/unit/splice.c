@@ -4,6 +4,7 @@
 
 #include "shim.h"
 #include "tap.h"
+#include "rnd.h"
 #include "ngx_envelope_splice.h"
 
 
@@ -12,18 +13,6 @@
 
 static ngx_envelope_reason_t   reason;
 static ngx_pool_t             *pool;
-static uint32_t                seed = 4711;
-
-
-static uint32_t
-rnd(uint32_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-
-    return seed % n;
-}
 
 
 static ngx_str_t
