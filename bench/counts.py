@@ -20,6 +20,8 @@ EVENTS = {"instructions": ("Ir",), "I1": ("I1mr",), "D1": ("D1mr", "D1mw"),
 
 OBJECTS = ("nginx", "libcrypto", "module", "others")
 
+OTHERS = re.compile(r"^$|^\?\?\?$|^lib.*\.so|^ld-|^vgpreload|floor")
+
 LINE = "%-30s %-6s |%8s %7s %9s %9s %9s |%7s %7s %9s"
 
 
@@ -37,8 +39,7 @@ def _object(path):
         return "nginx"
     if name.startswith("libcrypto.so"):
         return "libcrypto"
-    if "envelope" in name or not re.search(r"^lib.*\.so|^ld|valgrind|floor|^$",
-                                           name.replace("???", "")):
+    if "envelope" in name or not OTHERS.search(name):
         return "module"
     return "others"     # libc, most of all
 

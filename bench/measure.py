@@ -349,12 +349,15 @@ class Bench:
         w = WORKLOADS[name](self.keys)
         self.words(w, name)
         variants = self.variants(both=False)
-        ours = [("#%d" % v.number if len(variants) > 1 else "ours",
-                 self._module(w, v)) for v in variants]
-        floor = []
+        plain = self._plain()
+        modules = [self._module(w, v) for v in variants]
+        self.check(w, plain, modules)
+
+        everybody = [("plain", plain)]
         if self.floor and w.bare:
-            floor = [("floor", self._floor(w, variants[0].threads))]
-        everybody = [("plain", self._plain())] + floor + ours
+            everybody.append(("floor", self._floor(w, variants[0].threads)))
+        everybody += [("#%d" % v.number if len(variants) > 1 else "ours", m)
+                      for v, m in zip(variants, modules)]
 
         for who, server in everybody:
             yield who, self._counted(w, server, name)
