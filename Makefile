@@ -230,7 +230,8 @@ RACE_SAN ?= -fsanitize=thread
 RACE_CFLAGS := -g -O1 $(WARN) -Wno-format-zero-length $(RACE_SAN) \
                -Isrc/http $(UNIT_INC) -MMD -MP
 RACE_SRC := $(CORE_SRC) $(HELP_SRC) src/http/ngx_http_envelope_crew.c \
-            src/http/ngx_http_envelope_gate.c
+            src/http/ngx_http_envelope_gate.c \
+            src/http/ngx_http_envelope_random.c
 RACE_OBJ := $(RACE_SRC:%.c=$(RACE)/%.o)
 RACE_BIN := $(patsubst t/threads/%.c,$(RACE)/bin/%,$(wildcard t/threads/*.c))
 
@@ -238,9 +239,13 @@ $(RACE)/%.o: %.c $(UNIT_DEPS)
 	@mkdir -p $(@D); rm -f $@
 	$(CC) $(RACE_CFLAGS) -c -o $@ $<
 
-$(RACE)/bin/%: t/threads/%.c $(RACE_OBJ)
+$(RACE)/librace.a: $(RACE_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(RACE)/bin/%: t/threads/%.c $(RACE)/librace.a
 	@mkdir -p $(@D)
-	$(CC) $(RACE_CFLAGS) -MF $@.d -o $@ $< $(RACE_OBJ) $(UNIT_LIBS)
+	$(CC) $(RACE_CFLAGS) -MF $@.d -o $@ $< $(RACE)/librace.a $(UNIT_LIBS)
 
 race-programs: $(RACE_BIN)
 

@@ -5,16 +5,14 @@
 
 
 #include "ngx_envelope_rsa.h"
+#include "ngx_envelope_rsa_pad.h"
 #include "ngx_envelope_errors.h"
 #include "ngx_envelope_secret.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/rsa.h>
 
-
-/* 00, the block type, at least eight bytes of padding, 00 */
-
-#define NGX_ENVELOPE_RSA_PKCS1_OVERHEAD  11
 
 /* what a block that has no text becomes, see ngx_envelope_rsa_open() */
 
@@ -22,6 +20,7 @@
 
 
 typedef struct {
+    int          padding;    /* OpenSSL's; none: the block is padded here */
     int        (*init)(EVP_PKEY_CTX *ctx);
     int        (*run)(EVP_PKEY_CTX *ctx, unsigned char *out, size_t *outlen,
                    const unsigned char *in, size_t inlen);
@@ -30,7 +29,6 @@ typedef struct {
 
 typedef struct {
     ngx_str_t              name;
-    int                    padding;    /* OpenSSL's */
     ngx_envelope_rsa_op_t  seal;
     ngx_envelope_rsa_op_t  open;
 } ngx_envelope_rsa_scheme_t;
@@ -51,6 +49,7 @@ typedef struct {
     const ngx_envelope_rsa_t     *rsa;
     const ngx_envelope_key_t     *key;
     const ngx_envelope_rsa_op_t  *op;
+    const ngx_envelope_env_t     *env;
     ngx_envelope_ready_t         *ready;   /* NULL: it was not prepared */
     EVP_PKEY_CTX                 *ctx;     /* unless each block has its own */
     size_t                        k;       /* bytes of the key */
@@ -83,6 +82,9 @@ static ngx_int_t ngx_envelope_rsa_blocks(const ngx_envelope_rsa_t *rsa,
     ngx_pool_t *pool, const ngx_envelope_each_t *each,
     ngx_envelope_rsa_work_t *work);
 static void ngx_envelope_rsa_block(void *data, ngx_uint_t i);
+static int ngx_envelope_rsa_pad_run(ngx_envelope_rsa_work_t *work,
+    EVP_PKEY_CTX *ctx, ngx_envelope_rsa_block_t *block, u_char *out,
+    u_char *in, size_t len);
 static ngx_int_t ngx_envelope_rsa_join(ngx_envelope_rsa_work_t *work);
 
 
@@ -90,19 +92,20 @@ static ngx_int_t ngx_envelope_rsa_join(ngx_envelope_rsa_work_t *work);
 
 static const ngx_envelope_rsa_scheme_t  ngx_envelope_rsa_schemes[] = {
 
-    { ngx_string("rsa-pkcs1"), RSA_PKCS1_PADDING,
-      { EVP_PKEY_encrypt_init, EVP_PKEY_encrypt },
-      { EVP_PKEY_decrypt_init, EVP_PKEY_decrypt } },
+    { ngx_string("rsa-pkcs1"),
+      { RSA_NO_PADDING, EVP_PKEY_encrypt_init, EVP_PKEY_encrypt },
+      { RSA_PKCS1_PADDING, EVP_PKEY_decrypt_init, EVP_PKEY_decrypt } },
 
-    { ngx_string("rsa-oaep"), RSA_PKCS1_OAEP_PADDING,
-      { EVP_PKEY_encrypt_init, EVP_PKEY_encrypt },
-      { EVP_PKEY_decrypt_init, EVP_PKEY_decrypt } },
+    { ngx_string("rsa-oaep"),
+      { RSA_PKCS1_OAEP_PADDING, EVP_PKEY_encrypt_init, EVP_PKEY_encrypt },
+      { RSA_PKCS1_OAEP_PADDING, EVP_PKEY_decrypt_init, EVP_PKEY_decrypt } },
 
     /* with no digest set these two do the bare operation: no DigestInfo */
 
-    { ngx_string("rsa-private"), RSA_PKCS1_PADDING,
-      { EVP_PKEY_sign_init, EVP_PKEY_sign },
-      { EVP_PKEY_verify_recover_init, EVP_PKEY_verify_recover } }
+    { ngx_string("rsa-private"),
+      { RSA_PKCS1_PADDING, EVP_PKEY_sign_init, EVP_PKEY_sign },
+      { RSA_PKCS1_PADDING, EVP_PKEY_verify_recover_init,
+        EVP_PKEY_verify_recover } }
 };
 
 
@@ -280,7 +283,7 @@ ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa)
 ngx_int_t
 ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, ngx_pool_t *pool,
-    const ngx_envelope_each_t *each, ngx_str_t *in, ngx_str_t *out,
+    const ngx_envelope_env_t *env, ngx_str_t *in, ngx_str_t *out,
     ngx_envelope_reason_t *reason)
 {
     size_t                            max;
@@ -317,6 +320,7 @@ ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
                                      &scheme->name, max);
     }
 
+    work.env = env;
     work.in = in;
     work.n = (in->len + work.piece - 1) / work.piece;
 
@@ -330,7 +334,8 @@ ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
 
     work.is_public = (rsa->padding != NGX_ENVELOPE_RSA_PRIVATE);
 
-    if (ngx_envelope_rsa_blocks(rsa, key, &scheme->seal, pool, each, &work)
+    if (ngx_envelope_rsa_blocks(rsa, key, &scheme->seal, pool, env->each,
+                                &work)
         != NGX_OK
         || work.bad
         || work.total != out->len)
@@ -387,6 +392,7 @@ ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,
         return ngx_envelope_failed(reason, "out of memory");
     }
 
+    work.env = NULL;
     work.in = in;
     work.out = out->data;
     work.n = in->len / work.k;
@@ -500,8 +506,17 @@ ngx_envelope_rsa_block(void *data, ngx_uint_t i)
     len = ngx_min(work->piece, work->in->len - pos);
 
     block->len = work->k;
-    block->rc = work->op->run(ctx, work->out + i * work->k, &block->len,
-                              work->in->data + pos, len);
+
+    if (work->op->padding == RSA_NO_PADDING) {
+        block->rc = ngx_envelope_rsa_pad_run(work, ctx, block,
+                                             work->out + i * work->k,
+                                             work->in->data + pos, len);
+
+    } else {
+        block->rc = work->op->run(ctx, work->out + i * work->k, &block->len,
+                                  work->in->data + pos, len);
+    }
+
     block->done = 1;
 
     if (!work->is_public) {
@@ -514,6 +529,28 @@ ngx_envelope_rsa_block(void *data, ngx_uint_t i)
     if (work->shared) {
         ngx_envelope_rsa_give(work, ctx);
     }
+}
+
+
+static int
+ngx_envelope_rsa_pad_run(ngx_envelope_rsa_work_t *work, EVP_PKEY_CTX *ctx,
+    ngx_envelope_rsa_block_t *block, u_char *out, u_char *in, size_t len)
+{
+    int     rc;
+    u_char  padded[NGX_ENVELOPE_RSA_BITS_MAX / 8];
+
+    if (work->k > sizeof(padded)
+        || ngx_envelope_rsa_pad(work->env, padded, work->k, in, len)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    rc = work->op->run(ctx, out, &block->len, padded, work->k);
+
+    OPENSSL_cleanse(padded, work->k);
+
+    return rc;
 }
 
 
@@ -554,16 +591,13 @@ static EVP_PKEY_CTX *
 ngx_envelope_rsa_start(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, const ngx_envelope_rsa_op_t *op)
 {
-    EVP_PKEY_CTX                     *ctx;
-    const ngx_envelope_rsa_scheme_t  *scheme;
-
-    scheme = &ngx_envelope_rsa_schemes[rsa->padding];
+    EVP_PKEY_CTX  *ctx;
 
     ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 
     if (ctx == NULL
         || op->init(ctx) != 1
-        || EVP_PKEY_CTX_set_rsa_padding(ctx, scheme->padding) != 1
+        || EVP_PKEY_CTX_set_rsa_padding(ctx, op->padding) != 1
         || (rsa->padding == NGX_ENVELOPE_RSA_OAEP
             && ngx_envelope_rsa_set_oaep(rsa, ctx) != NGX_OK))
     {

@@ -8,6 +8,7 @@
 #define _NGX_ENVELOPE_RSA_H_INCLUDED_
 
 
+#include "ngx_envelope_env.h"
 #include "ngx_envelope_key.h"
 #include "ngx_envelope_ready.h"
 
@@ -40,21 +41,6 @@ typedef struct {
     ngx_str_t                    label;    /* of OAEP, may be empty */
     ngx_envelope_ready_t        *ready;    /* see .._rsa_prepare() */
 } ngx_envelope_rsa_t;
-
-
-/*
- * How the blocks of a long text are gone through: run() has work(ctx, i)
- * called once for every i below n, in any order and on several threads if it
- * likes, and returns when all of them are done.  Should it leave any out, the
- * text fails.
- */
-
-typedef struct {
-    void                       (*run)(void *data, ngx_uint_t n,
-                                      void (*work)(void *ctx, ngx_uint_t i),
-                                      void *ctx);
-    void                        *data;
-} ngx_envelope_each_t;
 
 
 /*
@@ -93,7 +79,8 @@ size_t ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa);
 /*
  * out->data is allocated from the pool, as secret memory when opening.
  * "each" is asked for operations with a private key, be it a single one; it
- * may be NULL, and they are done one after the other.
+ * may be NULL, and they are done one after the other.  The random bytes of env
+ * are for the padding of PKCS1.
  *
  * Opening PKCS1: a block with bad padding does not fail here.  It becomes
  * the single byte 0xff (in no UTF-8, JSON, base64 or hex), and all blocks
@@ -107,7 +94,7 @@ size_t ngx_envelope_rsa_overhead(const ngx_envelope_rsa_t *rsa);
 
 ngx_int_t ngx_envelope_rsa_seal(const ngx_envelope_rsa_t *rsa,
     const ngx_envelope_key_t *key, ngx_pool_t *pool,
-    const ngx_envelope_each_t *each, ngx_str_t *in, ngx_str_t *out,
+    const ngx_envelope_env_t *env, ngx_str_t *in, ngx_str_t *out,
     ngx_envelope_reason_t *reason);
 
 ngx_int_t ngx_envelope_rsa_open(const ngx_envelope_rsa_t *rsa,

@@ -192,7 +192,7 @@ ngx_envelope_rsa_step_seal(ngx_envelope_run_t *run, ngx_envelope_step_t *step,
 
     rc = ngx_envelope_rsa_seal(&step->rsa,
                                ngx_envelope_run_key(run, &step->key),
-                               run->pool, run->input->env->each, in, out,
+                               run->pool, run->input->env, in, out,
                                run->reason);
 
     return (rc == NGX_OK) ? ngx_envelope_rsa_step_count(run, out->len) : rc;

@@ -8,9 +8,9 @@
 #define _NGX_ENVELOPE_TRANSFORM_H_INCLUDED_
 
 
+#include "ngx_envelope_env.h"
 #include "ngx_envelope_format.h"
 #include "ngx_envelope_headers.h"
-#include "ngx_envelope_rsa.h"
 
 
 /*
@@ -18,21 +18,6 @@
  * made goes out, in memory of the pool they are given.  They touch nothing
  * else, so they may run on any thread that owns the pool.
  */
-
-
-/*
- * What is neither in the message nor in the profile.  (The random bytes of
- * paddings and salts are OpenSSL's own.)
- */
-
-typedef struct {
-    /* fills the buffer; NGX_OK or NGX_ERROR */
-    ngx_int_t                     (*random)(void *data, u_char *buf,
-                                            size_t len);
-    void                           *data;
-
-    const ngx_envelope_each_t      *each;    /* NULL: no threads */
-} ngx_envelope_env_t;
 
 
 typedef struct {

@@ -7,11 +7,11 @@
 #include "ngx_http_envelope_job.h"
 #include "ngx_http_envelope_once.h"
 #include "ngx_http_envelope_pool.h"
+#include "ngx_http_envelope_random.h"
 #include "ngx_http_envelope_threads.h"
 #include "ngx_envelope_secret.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 
 /* bytes of a message whose memory is worth keeping for the next one */
@@ -27,8 +27,6 @@ static void ngx_http_envelope_job_done(ngx_http_envelope_job_t *job,
     ngx_int_t rc);
 static void ngx_http_envelope_job_run(ngx_http_envelope_job_t *job);
 static void ngx_http_envelope_job_cleanup(void *data);
-static ngx_int_t ngx_http_envelope_job_random(void *data, u_char *buf,
-    size_t len);
 static ngx_msec_t ngx_http_envelope_job_clock(void);
 
 
@@ -87,7 +85,7 @@ ngx_http_envelope_job_create(ngx_http_request_t *r,
     job->input.direction = direction;
     job->input.env = &job->env;
     job->input.now = ngx_http_envelope_once_now();
-    job->env.random = ngx_http_envelope_job_random;
+    job->env.random = ngx_http_envelope_random;
 
     /* until it has been run */
 
@@ -262,17 +260,6 @@ ngx_http_envelope_job_cleanup(void *data)
     ngx_pool_t  *pool = data;
 
     ngx_http_envelope_pool_destroy(pool);
-}
-
-
-static ngx_int_t
-ngx_http_envelope_job_random(void *data, u_char *buf, size_t len)
-{
-    if (len > NGX_MAX_INT32_VALUE || RAND_bytes(buf, (int) len) != 1) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 

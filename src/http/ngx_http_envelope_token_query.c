@@ -6,12 +6,12 @@
 
 #include "ngx_http_envelope_token.h"
 #include "ngx_http_envelope_headers.h"
+#include "ngx_http_envelope_random.h"
 #include "ngx_envelope_secret.h"
 #include "ngx_envelope_transform.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/rand.h>
 
 
 static ngx_int_t ngx_http_envelope_token_url(
@@ -25,8 +25,6 @@ static ngx_int_t ngx_http_envelope_token_headers(
 static ngx_int_t ngx_http_envelope_token_sign(
     ngx_http_envelope_token_t *token, ngx_str_t *values, ngx_pool_t *pool,
     ngx_http_envelope_token_query_t *query, ngx_envelope_reason_t *reason);
-static ngx_int_t ngx_http_envelope_token_random(void *data, u_char *buf,
-    size_t len);
 
 static ngx_int_t ngx_http_envelope_token_values(ngx_http_request_t *r,
     ngx_http_envelope_token_texts_t *texts, ngx_pool_t *pool,
@@ -46,7 +44,7 @@ static ngx_http_request_t *ngx_http_envelope_token_request(
 
 
 static const ngx_envelope_env_t  ngx_http_envelope_token_env = {
-    ngx_http_envelope_token_random,
+    ngx_http_envelope_random,
     NULL,
     NULL
 };
@@ -320,17 +318,6 @@ ngx_http_envelope_token_sign(ngx_http_envelope_token_t *token,
 
     query->headers = list.elts;
     query->nheaders = list.nelts;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_envelope_token_random(void *data, u_char *buf, size_t len)
-{
-    if (len > NGX_MAX_INT32_VALUE || RAND_bytes(buf, (int) len) != 1) {
-        return NGX_ERROR;
-    }
 
     return NGX_OK;
 }

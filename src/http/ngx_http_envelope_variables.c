@@ -4,12 +4,10 @@
  */
 
 
+#include "ngx_http_envelope_random.h"
 #include "ngx_http_envelope_request.h"
 #include "ngx_http_envelope_token.h"
 #include "ngx_envelope_codec.h"
-
-#include <openssl/err.h>
-#include <openssl/rand.h>
 
 
 #define NGX_HTTP_ENVELOPE_RANDOM_LEN  16  /* of a nonce, of a UUID */
@@ -25,7 +23,8 @@ static ngx_int_t ngx_http_envelope_variable_nonce(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_envelope_variable_uuid(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_envelope_random(ngx_http_request_t *r, u_char *buf);
+static ngx_int_t ngx_http_envelope_variable_random(ngx_http_request_t *r,
+    u_char *buf);
 
 static ngx_int_t ngx_http_envelope_variable_place(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -233,7 +232,7 @@ ngx_http_envelope_variable_nonce(ngx_http_request_t *r,
 
     if (ctx->nonce.len == 0) {
 
-        if (ngx_http_envelope_random(r, bytes) != NGX_OK) {
+        if (ngx_http_envelope_variable_random(r, bytes) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -267,7 +266,7 @@ ngx_http_envelope_variable_uuid(ngx_http_request_t *r,
 
     if (ctx->uuid.len == 0) {
 
-        if (ngx_http_envelope_random(r, bytes) != NGX_OK) {
+        if (ngx_http_envelope_variable_random(r, bytes) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -298,13 +297,13 @@ ngx_http_envelope_variable_uuid(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_envelope_random(ngx_http_request_t *r, u_char *buf)
+ngx_http_envelope_variable_random(ngx_http_request_t *r, u_char *buf)
 {
-    if (RAND_bytes(buf, NGX_HTTP_ENVELOPE_RANDOM_LEN) == 1) {
+    if (ngx_http_envelope_random(NULL, buf, NGX_HTTP_ENVELOPE_RANDOM_LEN)
+        == NGX_OK)
+    {
         return NGX_OK;
     }
-
-    ERR_clear_error();
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "RAND_bytes() failed");
 

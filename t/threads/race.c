@@ -14,10 +14,10 @@
 
 #include "ngx_http_envelope_crew.h"
 #include "ngx_http_envelope_gate.h"
+#include "ngx_http_envelope_random.h"
 
 #include <ngx_event.h>
 #include <ngx_thread_pool.h>
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -32,6 +32,7 @@
 volatile ngx_cycle_t  *ngx_cycle;
 sig_atomic_t           ngx_terminate;
 ngx_int_t              ngx_ncpu = 4;
+ngx_pid_t              ngx_pid;
 
 
 /* four processors, whatever there are */
@@ -268,13 +269,6 @@ static subject_t  subjects[] = {
 #define SUBJECTS  (sizeof(subjects) / sizeof(subjects[0]))
 
 
-static ngx_int_t
-job_random(void *data, u_char *buf, size_t len)
-{
-    return RAND_bytes(buf, (int) len) == 1 ? NGX_OK : NGX_ERROR;
-}
-
-
 static void
 job_run(void *data, ngx_log_t *log)
 {
@@ -321,7 +315,7 @@ job_start(job_t *job, subject_t *subject, ngx_str_t *body)
     memset(job, 0, sizeof(job_t));
 
     job->pool = ngx_create_pool(4096, &shim_log);
-    job->env.random = job_random;
+    job->env.random = ngx_http_envelope_random;
     job->env.each = &job->each;
     job->each.run = ngx_http_envelope_crew_each;
     job->each.data = &tp;

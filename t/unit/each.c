@@ -206,6 +206,12 @@ static const ngx_envelope_each_t  ways[] = {
     { parallel, NULL }
 };
 
+static const ngx_envelope_env_t  envs[] = {
+    { random_bytes, NULL, &ways[0] },
+    { random_bytes, NULL, &ways[1] },
+    { random_bytes, NULL, &ways[2] }
+};
+
 
 /* whichever way, the same text comes out, and it is what the plain way makes */
 
@@ -221,7 +227,7 @@ test_open(ngx_envelope_rsa_padding_e padding, const char *label,
         rsa = scheme(padding, label);
         in = text(LONG);
 
-        is_int(ngx_envelope_rsa_seal(&rsa, &key, pool, &ways[i], &in, &out,
+        is_int(ngx_envelope_rsa_seal(&rsa, &key, pool, &envs[i], &in, &out,
                                      &reason),
                NGX_OK, "seal");
         is_int(asked, 0, "nobody is asked where the key is public");
@@ -262,12 +268,12 @@ test_private(void)
         rsa = scheme(NGX_ENVELOPE_RSA_PRIVATE, "");
         in = text(LONG);
 
-        is_int(ngx_envelope_rsa_seal(&rsa, &key, pool, &ways[i], &in, &out,
+        is_int(ngx_envelope_rsa_seal(&rsa, &key, pool, &envs[i], &in, &out,
                                      &reason),
                NGX_OK, "seal, way %d", (int) i);
         is_int(most, 9, "for all blocks");
 
-        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, NULL, &in, &plain,
+        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, &env, &in, &plain,
                                      &reason);
         is_mem(out.data, out.len, plain.data, plain.len, "as without");
 
@@ -291,7 +297,7 @@ test_single(void)
     rsa = scheme(NGX_ENVELOPE_RSA_OAEP, "label");
     in = text(20);
 
-    (void) ngx_envelope_rsa_seal(&rsa, &key, pool, &ways[0], &in, &out,
+    (void) ngx_envelope_rsa_seal(&rsa, &key, pool, &envs[0], &in, &out,
                                  &reason);
     is_int(ngx_envelope_rsa_open(&rsa, &key, pool, &ways[0], &out, &back,
                                  &reason),
@@ -316,7 +322,7 @@ test_tampered(void)
         rsa = scheme(NGX_ENVELOPE_RSA_PKCS1, "");
         in = text(LONG);
 
-        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, NULL, &in, &out,
+        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, &env, &in, &out,
                                      &reason);
         memset(out.data + 4 * 128, 0, 128);
 
@@ -331,7 +337,7 @@ test_tampered(void)
 
         rsa = scheme(NGX_ENVELOPE_RSA_OAEP, "");
 
-        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, NULL, &in, &out,
+        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, &env, &in, &out,
                                      &reason);
         out.data[3 * 128 + 5] ^= 1;
 
@@ -358,7 +364,7 @@ test_failures(void)
         rsa = scheme(NGX_ENVELOPE_RSA_PKCS1, "");
         in = text(LONG);
 
-        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, NULL, &in, &out,
+        (void) ngx_envelope_rsa_seal(&rsa, &key, pool, &env, &in, &out,
                                      &reason);
 
         each.run = lazy;
@@ -380,7 +386,7 @@ test_failures(void)
         prepare(&rsa, 1);
         dup_fails = 1;
 
-        is_int(ngx_envelope_rsa_seal(&rsa, &key, pool, &ways[i], &in, &out,
+        is_int(ngx_envelope_rsa_seal(&rsa, &key, pool, &envs[i], &in, &out,
                                      &reason),
                NGX_ERROR, "a copy fails, sealing");
     }

@@ -691,7 +691,7 @@ test_manual(void)
            NGX_OK, "recovered");
     is_mem(out.data, out.len, info.data, info.len, "its DigestInfo");
 
-    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, NULL, &info, &out,
+    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, &env, &info, &out,
                                  &reason),
            NGX_OK, "made anew");
     is_mem(out.data, out.len, sig.data, sig.len, "is the very same");

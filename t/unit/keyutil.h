@@ -9,17 +9,31 @@
 #include "shim.h"
 #include "tap.h"
 
+#include "ngx_envelope_env.h"
 #include "ngx_envelope_key.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 
 #define util  __attribute__((unused)) static
+
+
+util ngx_int_t
+random_bytes(void *data, u_char *buf, size_t len)
+{
+    return RAND_bytes(buf, (int) len) == 1 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* without threads */
+
+util ngx_envelope_env_t  env = { random_bytes, NULL, NULL };
 
 
 util ngx_str_t

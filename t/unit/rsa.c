@@ -87,7 +87,7 @@ round_trip(ngx_envelope_rsa_t *rsa, ngx_envelope_key_t *seal,
         len = lens[i];
         in = filled(pool, 'a' + (int) i, len);
 
-        is_int(ngx_envelope_rsa_seal(rsa, seal, pool, NULL, &in, &out, &reason),
+        is_int(ngx_envelope_rsa_seal(rsa, seal, pool, &env, &in, &out, &reason),
                NGX_OK, "seal of %d bytes", (int) len);
         is_int(out.len, (len + max - 1) / max * k, "whole blocks");
         is_int(ngx_envelope_rsa_open(rsa, open, pool, NULL, &out, &back,
@@ -264,7 +264,7 @@ test_type1(void)
     /* no DigestInfo, plain type 1 */
 
     in = filled(pool, 'x', 27);
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &env, &in, &out, &reason),
            NGX_OK, "seal");
     good = raw(pair[0], &out, 0);
     in = block(&right, 1, 0xff);
@@ -314,20 +314,20 @@ test_oaep(void)
     rsa.label = str("right");
     in = str("text");
 
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &sealed,
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &env, &in, &sealed,
                                  &reason),
            NGX_OK, "seal");
 
     other = rsa;
     other.label = str("wrong");
-    (void) ngx_envelope_rsa_seal(&other, &priv, pool, NULL, &in, &bad[0],
+    (void) ngx_envelope_rsa_seal(&other, &priv, pool, &env, &in, &bad[0],
                                  &reason);
     other.label.len = 0;
-    (void) ngx_envelope_rsa_seal(&other, &priv, pool, NULL, &in, &bad[1],
+    (void) ngx_envelope_rsa_seal(&other, &priv, pool, &env, &in, &bad[1],
                                  &reason);
     other = scheme(NGX_ENVELOPE_RSA_OAEP, "sha256", "sha1");
     other.label = rsa.label;
-    (void) ngx_envelope_rsa_seal(&other, &priv, pool, NULL, &in, &bad[2],
+    (void) ngx_envelope_rsa_seal(&other, &priv, pool, &env, &in, &bad[2],
                                  &reason);
 
     /* Manger: decrypts to something with a first byte that is not 0 */
@@ -382,10 +382,10 @@ test_limits(void)
     max = NGX_ENVELOPE_RSA_TEXT_MAX / 128 * 117;
 
     in = filled(pool, 'x', max + 1);
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &env, &in, &out, &reason),
            NGX_DECLINED, "one byte too many");
     in.len = max;
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &env, &in, &out, &reason),
            NGX_OK, "as many as there may be");
     is_int(out.len, NGX_ENVELOPE_RSA_TEXT_MAX, "are the most");
 
@@ -394,9 +394,9 @@ test_limits(void)
            NGX_DECLINED, "a block too many");
 
     in.len = 0;
-    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, NULL, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &env, &in, &out, &reason),
            NGX_DECLINED, "nothing to seal");
-    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, NULL, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, &env, &in, &out, &reason),
            NGX_DECLINED, "nothing to seal");
     is_int(ngx_envelope_rsa_open(&rsa, &priv, pool, NULL, &in, &out, &reason),
            NGX_DECLINED, "no block");
@@ -445,7 +445,7 @@ test_check(void)
     is_int(ngx_envelope_rsa_check(&oaep, &priv, 0, &reason), NGX_DECLINED,
            "a long label");
 
-    is_int(ngx_envelope_rsa_seal(&type1, &pub, pool, NULL, &in, &out, &reason),
+    is_int(ngx_envelope_rsa_seal(&type1, &pub, pool, &env, &in, &out, &reason),
            NGX_DECLINED, "sealing checks by itself");
     in = filled(pool, 0, 128);
     is_int(ngx_envelope_rsa_open(&pkcs1, &pub, pool, NULL, &in, &out, &reason),
@@ -490,7 +490,7 @@ test_memory(void)
         rc = ngx_envelope_rsa_init(&rsa, p, &hash, &mgf1, &reason);
 
         if (rc == NGX_OK) {
-            rc = ngx_envelope_rsa_seal(&rsa, &priv, p, NULL, &in, &sealed,
+            rc = ngx_envelope_rsa_seal(&rsa, &priv, p, &env, &in, &sealed,
                                        &reason);
         }
 
