@@ -169,7 +169,7 @@ add_response_body_check(sub {
     Test::More::ok($out =~ /^ok$/m, $block->name . ' - driven');
 });
 
-plan tests => repeat_each() * 77;
+plan tests => repeat_each() * 79;
 
 run_tests();
 
@@ -668,3 +668,10 @@ echo
 added to thread pool "default"
 --- no_error_log
 [error]
+
+
+
+=== TEST 34: threads that compute do so in a batch
+--- drive: schedule
+--- main_config
+    worker_priority 3;

@@ -16,15 +16,18 @@
 
 
 /*
- * How long a computing thread would like to go on at a time, in nanoseconds.
- * Linux lets a thread that wakes up take the processor at once from one that
- * has asked for more than itself (since 6.12; older ones do it anyway or do
- * not know of it): the event loop, which asks for nothing, does not wait for
- * the end of a slice.
+ * A computing thread is a batch job to Linux: when it wakes up it does not take
+ * the processor from another, which may just have finished and not have told
+ * the event loop yet.
  *
- * A thread that has finished and sees nobody wait for a turn asks for no more
- * than others again.  It is about to wake up the event loop, and then to sleep:
- * that would be two changes of context for nothing.
+ * And how long it would like to go on at a time, in nanoseconds.  The event
+ * loop, which asks for nothing, does not wait for the end of a slice: who wakes
+ * up takes the processor at once from one that has asked for more than itself
+ * (since 6.12; older ones do it anyway or do not know of it).
+ *
+ * So a thread loses the processor, too, when it has finished and tells the
+ * event loop, just before it would sleep.  To take all of this back each time,
+ * and to ask again, costs more than those changes of context.
  */
 
 #define NGX_HTTP_ENVELOPE_GATE_SLICE  20000000
@@ -50,7 +53,7 @@ typedef struct {
 
 
 static ngx_uint_t ngx_http_envelope_gate_processors(void);
-static void ngx_http_envelope_gate_slice(uint64_t slice);
+static void ngx_http_envelope_gate_schedule(void);
 static void ngx_http_envelope_gate_wait(void);
 static void ngx_http_envelope_gate_next(void);
 
@@ -108,7 +111,7 @@ ngx_http_envelope_gate_turns(void)
 void
 ngx_http_envelope_gate_enter(void)
 {
-    ngx_http_envelope_gate_slice(NGX_HTTP_ENVELOPE_GATE_SLICE);
+    ngx_http_envelope_gate_schedule();
 
     pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
 
@@ -126,11 +129,7 @@ ngx_http_envelope_gate_enter(void)
 void
 ngx_http_envelope_gate_leave(void)
 {
-    ngx_uint_t  last;
-
     pthread_mutex_lock(&ngx_http_envelope_gate.mutex);
-
-    last = ngx_queue_empty(&ngx_http_envelope_gate.waiters);
 
     ngx_http_envelope_gate_next();
 
@@ -139,10 +138,6 @@ ngx_http_envelope_gate_leave(void)
     }
 
     pthread_mutex_unlock(&ngx_http_envelope_gate.mutex);
-
-    if (last) {
-        ngx_http_envelope_gate_slice(0);
-    }
 }
 
 
@@ -185,20 +180,16 @@ ngx_http_envelope_gate_close(void)
 }
 
 
-/*
- * Of the calling thread; 0 is what the system gives to everyone.  It is as
- * well if the system knows nothing of this.
- */
+/* the calling thread, once; it is as well if the system does not want to */
 
 static void
-ngx_http_envelope_gate_slice(uint64_t slice)
+ngx_http_envelope_gate_schedule(void)
 {
 #if (NGX_LINUX && defined SYS_sched_setattr)
 
     /* of sched_setattr(2), for which glibc 2.36 has neither */
 
-    static __thread uint64_t    current;
-    static __thread ngx_uint_t  fixed;
+    static __thread ngx_uint_t  asked;
 
     struct {
         uint32_t  size;
@@ -211,30 +202,27 @@ ngx_http_envelope_gate_slice(uint64_t slice)
         uint64_t  period;
     } attr;
 
-    if (slice == current || fixed) {
+    if (asked) {
         return;
     }
+
+    asked = 1;
 
     ngx_memzero(&attr, sizeof(attr));
 
     /* how nice it is may have been changed from outside, and stays */
 
     if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == -1
-        || attr.policy != SCHED_OTHER || attr.runtime == 0)
+        || attr.policy != SCHED_OTHER)
     {
-        fixed = 1;
         return;
     }
 
     attr.size = sizeof(attr);
-    attr.runtime = slice;
+    attr.policy = SCHED_BATCH;
+    attr.runtime = NGX_HTTP_ENVELOPE_GATE_SLICE;
 
-    if (syscall(SYS_sched_setattr, 0, &attr, 0) == -1) {
-        fixed = 1;
-        return;
-    }
-
-    current = slice;
+    (void) syscall(SYS_sched_setattr, 0, &attr, 0);
 
 #endif
 }

@@ -371,6 +371,26 @@ async def pools(lines):
 
 
 @scenario
+async def schedule(lines):
+    """what the system is told of the threads that compute, and of no others"""
+    worker, = workers(master())
+    for _ in range(4):          # each has two threads, one after the other
+        a = await ask("/serve/4096", message(4096, 40))
+        check(a.status == 200, "status %d" % a.status)
+    policies, nice = {}, set()
+    for tid in map(int, os.listdir("/proc/%d/task" % worker)):
+        policies.setdefault(os.sched_getscheduler(tid), []).append(tid)
+        nice.add(os.getpriority(os.PRIO_PROCESS, tid))
+    tell(lines, "threads", **{"policy %d:" % policy: len(tids)
+                              for policy, tids in policies.items()})
+    check(worker in policies[os.SCHED_OTHER], "the event loop is another")
+    check(1 <= len(policies.get(os.SCHED_BATCH, [])) <= 8,
+          "none computes in a batch, or more than have computed")
+    check(set(policies) == {os.SCHED_OTHER, os.SCHED_BATCH}, "there are more")
+    check(nice == {3}, "they are as nice as %s" % nice)
+
+
+@scenario
 async def busy(lines, side):
     """a pool with a thread and one place in its queue"""
     if side == "request":
