@@ -52,7 +52,7 @@ static ngx_int_t
 ngx_envelope_rsa_pad_random(const ngx_envelope_env_t *env, u_char *p,
     u_char *end)
 {
-    u_char      *q;
+    u_char      *q, *zero;
     ngx_uint_t   i;
 
     for (i = 0; i < NGX_ENVELOPE_RSA_PAD_DRAWS; i++) {
@@ -61,15 +61,19 @@ ngx_envelope_rsa_pad_random(const ngx_envelope_env_t *env, u_char *p,
             return NGX_ERROR;
         }
 
-        /* those that will do move to the front */
+        zero = memchr(p, 0, end - p);
 
-        for (q = p; q < end; q++) {
-            *p = *q;
-            p += (*q != 0);
+        if (zero == NULL) {
+            return NGX_OK;
         }
 
-        if (p == end) {
-            return NGX_OK;
+        /* the others behind it move to the front */
+
+        p = zero;
+
+        for (q = zero + 1; q < end; q++) {
+            *p = *q;
+            p += (*q != 0);
         }
     }
 
