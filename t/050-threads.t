@@ -479,6 +479,8 @@ __DATA__
 
 
 === TEST 23: stop, with a queue that is full
+(nginx kills a worker that takes more than a second or two to stop)
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_VALGRIND}
 --- drive: stop /tiny 40000 4
 --- main_config
     thread_pool tiny threads=1 max_queue=1;

@@ -483,8 +483,8 @@ async def abort(lines, how):
         await asyncio.sleep(0.05)
         if how == "h2-reset":
             writer.write(h2_frame(3, 0, 1, struct.pack(">I", 8)))
-            await asyncio.sleep(0.3)
-            check("client prematurely closed" in log(), "it did not notice")
+            await until(lambda: "client prematurely closed" in log(),
+                        "it did not notice", 0.3 * SLOW)
         writer.close()
     else:
         writers = [(await begin(path, body))[1] for _ in range(6)]
