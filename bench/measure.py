@@ -37,6 +37,9 @@ WARM_COUNTED = 64
 BUSY = "a-response-4096"
 BUSY_CONNECTIONS = 20
 
+# Threads of the pool of the one worker on its one core, see README, Threads
+POOL = 6
+
 # What is measured: number of the module file, the file, envelope_threads
 # ("on", "off", or None with a module that has no such directive).
 Variant = namedtuple("Variant", "number module threads")
@@ -170,20 +173,22 @@ class Bench:
         return self._start(Nginx(
             self._path("module-%d" % port), port, self.core,
             LOCATIONS.format(directive=w.directive, off="envelope_call off;",
-                             witness=self.witness.port), http, variant.module))
+                             witness=self.witness.port), http, variant.module,
+            POOL if variant.threads == "on" else 0))
 
     def _floor(self, w, threads):
         """Nothing but the bare operations.  Where none needs a private key
         the envelope module does without a thread, too."""
         port = self.ports.take()
-        directive = "floor %s %s;" % (
-            "on" if threads == "on" and w.private else "off",
-            " ".join(w.bare))
+        threaded = threads == "on" and w.private
+        directive = "floor %s %s;" % ("on" if threaded else "off",
+                                      " ".join(w.bare))
         return self._start(Nginx(
             self._path("floor-%d" % port), port, self.core,
             LOCATIONS.format(directive=directive, off="",
                              witness=self.witness.port),
-            PROXY.format(up=self.upstream.port), self.floor))
+            PROXY.format(up=self.upstream.port), self.floor,
+            POOL if threaded else 0))
 
     # one message, looked at closely
 

@@ -18,9 +18,11 @@ class Fault(Exception):
     """The benchmark cannot go on."""
 
 
-# Everything is alike in all instances but "load", "http" and "locations".
+# Everything is alike in all instances but "load" and "pool", "http" and
+# "locations".
 NGINX = """\
 {load}
+{pool}
 {user}
 daemon off;
 worker_processes 1;
@@ -89,7 +91,8 @@ def nginx_binary():
 class Nginx:
     """One nginx with one worker, all of it on one core."""
 
-    def __init__(self, directory, port, core, locations, http="", module=None):
+    def __init__(self, directory, port, core, locations, http="", module=None,
+                 threads=0):
         self.directory, self.port, self.core = directory, port, core
         for name in ("", "tmp-body", "tmp-proxy"):
             os.makedirs(os.path.join(directory, name), exist_ok=True)
@@ -98,6 +101,8 @@ class Nginx:
         with open(self.conf, "w") as f:
             f.write(NGINX.format(
                 load="load_module %s;" % module if module else "",
+                pool="thread_pool default threads=%d;" % threads
+                if threads else "",
                 user="user www-data;" if os.geteuid() == 0 else "",
                 http=http, port=port, locations=locations))
         self.master = self.worker = None
