@@ -368,6 +368,46 @@ test_oaep(void)
 }
 
 
+static ngx_int_t
+no_random(void *data, u_char *buf, size_t len)
+{
+    ngx_uint_t  *asked = data;
+
+    (*asked)++;
+
+    return NGX_ERROR;
+}
+
+
+/* nothing is sealed without random bytes, with whatever there is instead */
+
+static void
+test_random(void)
+{
+    ngx_str_t            in, out;
+    ngx_uint_t           asked;
+    ngx_envelope_env_t   none = { no_random, &asked, NULL };
+    ngx_envelope_key_t   priv;
+    ngx_envelope_rsa_t   rsa, type1;
+
+    rsa = scheme(NGX_ENVELOPE_RSA_PKCS1, "", "");
+    type1 = scheme(NGX_ENVELOPE_RSA_PRIVATE, "", "");
+    priv = wrap(pair[0], 1);
+    in = filled(pool, 'x', 20);
+    asked = 0;
+
+    is_int(ngx_envelope_rsa_seal(&rsa, &priv, pool, &none, &in, &out, &reason),
+           NGX_ERROR, "no padding");
+    is_mem(reason.data, reason.len, "rsa-pkcs1 failed", 16, "the reason");
+    is_int(asked, 1, "asked once");
+    is_int(ngx_envelope_rsa_seal(&type1, &priv, pool, &none, &in, &out,
+                                 &reason),
+           NGX_OK, "a padding that is not random");
+    is_int(asked, 1, "not asked");
+    ok(drained(), "no errors queued");
+}
+
+
 static void
 test_limits(void)
 {
@@ -527,6 +567,7 @@ main(void)
     test_pkcs1_oracle();
     test_type1();
     test_oaep();
+    test_random();
     test_limits();
     test_check();
     test_memory();
